@@ -243,7 +243,9 @@ class RunningLane {
 
   #tlsPort(listen: ListenAddress | undefined, name?: "https"): TlsPort | undefined {
     const tls = this.#tls;
-    return listen && tls && { listen, server: () => tls, guest: name && this.#guestOf(name) };
+    if (listen === undefined || tls === undefined) return undefined;
+    const server = name === "https" ? tls : tls.withoutTickets;
+    return { listen, server: () => server, guest: name && this.#guestOf(name) };
   }
 
   /** With Deno's engine only the first lane has a forwarder, and so an ICE server. */

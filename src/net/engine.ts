@@ -7,7 +7,6 @@ import type { ListenAddress } from "../core/endpoint.ts";
 import type { Address } from "../core/address.ts";
 import type { Deadline } from "./deadline.ts";
 import type { Inbox } from "./inbox.ts";
-import type { TlsServer } from "./tls/tls_server.ts";
 import type { TlsOpener } from "./tls/tls_session.ts";
 
 /** One TCP connection. `close` may be called at any time and more than once. */
@@ -148,7 +147,7 @@ export interface ListenOptions {
   /** Whether others may listen on it at the same time (SO_REUSEPORT). */
   readonly reusePort: boolean;
   /** Set if its connections speak TLS; called for each of them. */
-  readonly tls?: (() => TlsServer) | undefined;
+  readonly tls?: (() => TlsOpener) | undefined;
 }
 
 export interface DialOptions {

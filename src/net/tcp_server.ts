@@ -4,7 +4,7 @@ import { pause } from "../core/clock.ts";
 import { ProxyError } from "../core/errors.ts";
 import type { Address } from "../core/address.ts";
 import type { ListenAddress } from "../core/endpoint.ts";
-import type { TlsServer } from "./tls/tls_server.ts";
+import type { TlsOpener } from "./tls/tls_session.ts";
 import { type Balancers, type HeaderRefusal, readAnnouncedPeer } from "./announced_peer.ts";
 import { isOutOfResources } from "./close_errors.ts";
 import type { Connection, Listener, ListenOptions, TcpEngine } from "./engine.ts";
@@ -23,7 +23,7 @@ const NO_BALANCERS: Balancers = { header: "off", trusted: [] };
 export interface TlsPort {
   readonly listen: ListenAddress;
   /** Called for every connection. */
-  server(): TlsServer;
+  server(): TlsOpener;
   /** Another protocol on that port. */
   readonly guest?: PortGuest | undefined;
 }

@@ -31,6 +31,8 @@ const SSL = {
   SSL_get1_session: { parameters: ["pointer"], result: "pointer" },
   SSL_set_session: { parameters: ["pointer", "pointer"], result: "i32" },
   SSL_session_reused: { parameters: ["pointer"], result: "i32" },
+  SSL_SESSION_is_resumable: { parameters: ["pointer"], result: "i32" },
+  SSL_get_session: { parameters: ["pointer"], result: "pointer" },
   SSL_SESSION_free: { parameters: ["pointer"], result: "void" },
 } as const;
 
@@ -128,6 +130,13 @@ export class TlsPeer implements Disposable {
   /** Whether the server has resumed a session. */
   get isResumed(): boolean {
     return this.#library.symbols.SSL_session_reused(this.#ssl) === 1;
+  }
+
+  /** Whether the session of this connection can be resumed. */
+  get hasTicket(): boolean {
+    return this.#library.symbols.SSL_SESSION_is_resumable(
+      this.#library.symbols.SSL_get_session(this.#ssl),
+    ) === 1;
   }
 
   /** Bytes for the server. */

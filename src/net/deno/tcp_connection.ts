@@ -6,7 +6,6 @@ import type { Address } from "../../core/address.ts";
 import { isClosedError } from "../close_errors.ts";
 import type { Connection } from "../engine.ts";
 import { ProtocolError } from "../../core/errors.ts";
-import type { TlsServer } from "../tls/tls_server.ts";
 import type { TlsOpener } from "../tls/tls_session.ts";
 import { CarriedTls } from "./carried_tls.ts";
 import { Deadline } from "../deadline.ts";
@@ -26,13 +25,13 @@ export class TcpConnection implements Connection {
   readonly #clock: Clock;
   #closed = false;
   #putBack: PutBack | undefined;
-  readonly #tlsServer: (() => TlsServer) | undefined;
+  readonly #tlsOpener: (() => TlsOpener) | undefined;
   #tls: CarriedTls | undefined;
 
   /** @param peer address of the other side, its IP address in canonical form */
-  constructor(conn: Deno.TcpConn, peer: Address, clock: Clock, tls?: () => TlsServer) {
+  constructor(conn: Deno.TcpConn, peer: Address, clock: Clock, tls?: () => TlsOpener) {
     this.#conn = conn;
-    this.#tlsServer = tls;
+    this.#tlsOpener = tls;
     this.#clock = clock;
     this.peer = peer;
     conn.setNoDelay(true);
@@ -80,7 +79,7 @@ export class TcpConnection implements Connection {
     return this.#tls?.isCertified ?? false;
   }
 
-  async secure(opener: TlsOpener = this.#tlsServer!()): Promise<void> {
+  async secure(opener: TlsOpener = this.#tlsOpener!()): Promise<void> {
     if (this.#closed) throw new ProtocolError("Cannot begin TLS: the connection is over");
     const received = new Uint8Array(this.#putBack?.length ?? 0);
     this.#putBack?.take(received);

@@ -6,7 +6,6 @@ import type { Address } from "../../core/address.ts";
 import { Deadline } from "../deadline.ts";
 import type { Connection } from "../engine.ts";
 import { ProtocolError } from "../../core/errors.ts";
-import type { TlsServer } from "../tls/tls_server.ts";
 import type { TlsNeed, TlsOpener, TlsSession } from "../tls/tls_session.ts";
 import { letGo } from "../linger.ts";
 import { PutBack } from "../put_back.ts";
@@ -51,7 +50,7 @@ export interface OpenSocket {
   readonly fd: number;
   readonly peer: Address;
   /** Set if it may speak TLS. */
-  readonly tls?: (() => TlsServer) | undefined;
+  readonly tls?: (() => TlsOpener) | undefined;
   refuse(): Error;
 }
 
@@ -71,7 +70,7 @@ export class LibcConnection implements Connection, Watched {
   #isWatched = true;
   #closed = false;
   #putBack: PutBack | undefined;
-  readonly #tlsServer: (() => TlsServer) | undefined;
+  readonly #tlsOpener: (() => TlsOpener) | undefined;
   #tls: TlsSession | undefined;
   /** Whether OpenSSL must write, to answer a key update, before it can read on. */
   #readsAfterWrite = false;
@@ -88,7 +87,7 @@ export class LibcConnection implements Connection, Watched {
     this.#clock = clock;
     this.fd = fd;
     this.peer = peer;
-    this.#tlsServer = tls;
+    this.#tlsOpener = tls;
     if (loop.watch(fd, this, 0)) return;
     const error = refuse();
     loop.libc.close(fd);
@@ -119,7 +118,7 @@ export class LibcConnection implements Connection, Watched {
     return this.#tls?.isCertified ?? false;
   }
 
-  async secure(opener: TlsOpener = this.#tlsServer!()): Promise<void> {
+  async secure(opener: TlsOpener = this.#tlsOpener!()): Promise<void> {
     if (this.#closed) throw new ProtocolError("Cannot begin TLS: the connection is over");
     const received = new Uint8Array(this.#putBack?.length ?? 0);
     this.#putBack?.take(received);

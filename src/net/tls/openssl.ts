@@ -61,6 +61,7 @@ const SSL = {
   SSL_CTX_set_timeout: { parameters: ["pointer", "isize"], result: "isize" },
   SSL_CTX_set_tlsext_ticket_key_evp_cb: { parameters: ["pointer", "function"], result: "i32" },
   SSL_CTX_set_num_tickets: { parameters: ["pointer", "usize"], result: "i32" },
+  SSL_set_num_tickets: { parameters: ["pointer", "usize"], result: "i32" },
   SSL_CTX_set_cipher_list: { parameters: ["pointer", "buffer"], result: "i32" },
   SSL_CTX_set_session_id_context: { parameters: ["pointer", "buffer", "u32"], result: "i32" },
   SSL_CTX_use_certificate: { parameters: ["pointer", "pointer"], result: "i32" },

@@ -209,6 +209,20 @@ for (const version of [TLS_1_2, TLS_1_3]) {
   });
 }
 
+Deno.test("TLS 1.3 sends no tickets where it is not to, and works", async () => {
+  await using world = await World.open("deno");
+  using peer = new TlsPeer({ version: TLS_1_3 });
+  for (const isOffered of [false, true, false]) {
+    const [near, far] = await world.connect();
+    const opener = isOffered ? world.server : world.server.withoutTickets;
+    await Promise.all([near.secure(opener), peer.shake(far)]);
+    assert.equal(peer.isResumed, false);
+    await Promise.all([near.write(TEXT.encode("x")), peer.read(far)]);
+    assert.equal(peer.hasTicket, isOffered);
+    near.close();
+  }
+});
+
 Deno.test("a certificate in the chain that OpenSSL rejects is named as the reason", async () => {
   await using authority = await Authority.open();
   const { certificate, key } = await authority.pair();

@@ -17,6 +17,17 @@ export interface TlsServerOptions {
 
 /** Opens TLS sessions with the newest certificates. */
 export class TlsServer implements TlsOpener, Disposable {
+  /**
+   * Opens sessions without tickets of TLS 1.3, for protocols whose clients do not resume anyway: to
+   * librtmp with GnuTLS a ticket is an error.
+   */
+  readonly withoutTickets: TlsOpener = {
+    open: (transport) => {
+      const session = this.open(transport);
+      session.withholdTickets();
+      return session;
+    },
+  };
   readonly #library: OpenSslLibrary;
   readonly #tickets: SessionTickets;
   #pairs: TlsKeys["pairs"];

@@ -69,6 +69,11 @@ export class TlsSession {
     }
   }
 
+  /** Sends no tickets with which TLS 1.3 could resume it. To be called before the handshake. */
+  withholdTickets(): void {
+    this.#ssl.SSL_set_num_tickets(this.#session, 0n);
+  }
+
   /** Continues the handshake. @returns what it needs; undefined when it is complete. @throws ProtocolError */
   handshake(): TlsNeed | undefined {
     const result = this.#call((session) => this.#ssl.SSL_do_handshake(session));
