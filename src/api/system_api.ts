@@ -62,6 +62,8 @@ export interface SystemApiDependencies {
   readonly resolved: (origin: Origin) => Promise<Origin>;
   /** Whether the registering program is a proxy, which would end up as its own client. */
   readonly isProxy: (origin: Origin) => Promise<boolean>;
+  /** Called with an accepted heartbeat that may be accepted again without checks. */
+  accepted(said: string, origin: Origin): void;
   /** The token of origins. */
   access(): ApiAccess;
   /** Whether only origins with a certificate may register. */
@@ -76,6 +78,8 @@ export interface SystemEnv {
   readonly isCertified?: boolean;
   /** Where the memory of bodies is taken from. */
   readonly memory?: Memory;
+  /** The whole request and who has sent it, if it is short. */
+  readonly said?: string | undefined;
 }
 
 /** Empty where there is no listener. */
@@ -85,6 +89,11 @@ interface Env {
 
 const REGISTER_PATHS = ["/api/v1/srs/register", "/api/v1/srs/register/:token"];
 const BODY_BOUNDS = { limit: 64 * 1024, deadline: 10_000 };
+
+/** The answer to an accepted registration. */
+export function registered({ pid }: About) {
+  return { code: 0, pid };
+}
 
 /** The System API as an app, to be served by a listener of its own. */
 export function systemApi(deps: SystemApiDependencies): Hono<Env> {
@@ -132,8 +141,13 @@ function addRegistration(app: Hono<Env>, deps: SystemApiDependencies): void {
       const bounds = { ...BODY_BOUNDS, clock: deps.clock, memory: context.env?.memory };
       body = await readBoundedText(context.req.raw, bounds);
       const origin = originOf(parseRegistration(body), deps.addresses);
-      await refuseProxy(await deps.resolved(origin), deps);
+      const resolved = await deps.resolved(origin);
+      await refuseProxy(resolved, deps);
       await deps.registrar.register(origin);
+      const said = context.env?.said;
+      // What a name leads to is checked each time, and answers to pages depend on the page.
+      const isRepeatable = resolved === origin && context.req.header("origin") === undefined;
+      if (said !== undefined && isRepeatable) deps.accepted(said, origin);
     } catch (thrown) {
       const error = toProxyError(thrown);
       deps.metrics.count("srs_proxy_registrations_total", { result: resultOf(error) });
@@ -143,7 +157,7 @@ function addRegistration(app: Hono<Env>, deps: SystemApiDependencies): void {
       throw error;
     }
     deps.metrics.count("srs_proxy_registrations_total", { result: "accepted" });
-    return context.json({ code: 0, pid: deps.about.pid });
+    return context.json(registered(deps.about));
   });
   for (const path of REGISTER_PATHS) {
     app.all(path, (context) => {

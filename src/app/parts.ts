@@ -1,14 +1,11 @@
 // Opens the parts of the program, each with what it needs of the configuration and of the others. A part
 // of app.ts.
 
-import { tlsPort } from "./http.ts";
 import { AddressPolicy } from "../api/address_policy.ts";
 import { openConsole, openHistory } from "./console.ts";
+import { openSystem } from "./system.ts";
 import { openManagement } from "./management.ts";
 import { checkOrigin, probeOrigin, probeTimeout } from "./probe.ts";
-import type { History } from "../api/history.ts";
-import { originMetrics } from "../api/origin_metrics.ts";
-import { LoopGuard } from "../api/loop_guard.ts";
 import type { Lanes, LanesRelay } from "../lane/lanes.ts";
 import { laneTally } from "../lane/lane_columns.ts";
 import { SharedTally } from "../lane/shared_tally.ts";
@@ -20,8 +17,7 @@ import { FleetTallies } from "../api/fleet_tallies.ts";
 import { EventFeed } from "../api/event_feed.ts";
 import { LiveSessions } from "../api/session_log.ts";
 import { SessionTallies } from "../api/session_tallies.ts";
-import { type Readiness, systemApi, type SystemEnv } from "../api/system_api.ts";
-import { openMetrics, refreshMetrics } from "./metrics.ts";
+import { openMetrics } from "./metrics.ts";
 import {
   type ApiPort,
   hasOwnApiPort,
@@ -30,13 +26,12 @@ import {
   resolvedOrigins,
 } from "./http.ts";
 import { openRegistry, readTlsFiles } from "./registry.ts";
-import { ABOUT, liveOptions, logError, type LogOutput, type State } from "./surroundings.ts";
+import { liveOptions, logError, type LogOutput, type State } from "./surroundings.ts";
 import type { Surroundings } from "./surroundings.ts";
 import type { Config } from "../config/config.ts";
 import { CoarseClock } from "../core/coarse_clock.ts";
 import type { Clock } from "../core/clock.ts";
 import { HopMark } from "../core/hop_mark.ts";
-import { addressGroup } from "../core/address_group.ts";
 import { logger } from "../core/log.ts";
 import { MemoryBudget } from "../core/memory_budget.ts";
 import type { RelaySessions } from "../core/contracts.ts";
@@ -52,20 +47,15 @@ import { NamedOrigins, OriginNames } from "../registry/named_origins.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { SessionControl } from "../registry/running_sessions.ts";
 import type { HttpRelay } from "../relay/http/http_relay.ts";
-import { WebServer } from "../http1/web_server.ts";
-import { isProxyAtHttp } from "../http1/proxy_probe.ts";
+import type { WebServer } from "../http1/web_server.ts";
 import { RtcMediaRelay } from "../relay/rtc/media_relay.ts";
 import { Signaling } from "../relay/rtc/signaling.ts";
-import { isProxyAtRtmp } from "../relay/rtmp/proxy_probe.ts";
 import { SrtRelay } from "../relay/srt/srt_relay.ts";
-import { signature } from "../core/version.ts";
 
 const LOG = logger("app");
 /** Milliseconds by which deadlines of connections may be late. */
 const DEADLINE_GRAIN = 50;
 const LIVE_SESSIONS = 100_000;
-/** Milliseconds for finding out whether a registering origin is a proxy. */
-const PROBE_TIMEOUT = 1_000;
 export type Relay = LanesRelay | HttpRelay | RtcMediaRelay | SrtRelay;
 
 export interface Parts {
@@ -198,15 +188,12 @@ export async function openParts(
   trust = (authorities) => lanes.trust(authorities);
   relays.push(rtmp, httpServer, rtcMedia, srt);
   const history = stack.use(openHistory(surroundings, lanes));
-  const system = systemHandler(surroundings, relays, { lanes, history });
   const showConsole = openConsole(httpServer);
   return {
     ...{ lanes, rtmp, httpServer, rtcMedia, srt, registry, sessions, state },
     localAddresses,
     httpApi,
-    system: stack.use(openSystem(surroundings, async (request, env) => {
-      return await showConsole(request) ?? await system.fetch(request, env);
-    })),
+    system: stack.use(openSystem(surroundings, { relays, lanes, history, showConsole })),
   };
 }
 
@@ -232,74 +219,6 @@ function sessionIds(): () => string {
   const prefix = sessionPrefix();
   let sessions = 0;
   return () => `${prefix}-${(++sessions).toString(36)}`;
-}
-
-function systemHandler(
-  surroundings: Surroundings,
-  relays: readonly Relay[],
-  { lanes, history }: { readonly lanes: Lanes; readonly history: History },
-) {
-  const { clock, engine, registry, metrics, log, state } = surroundings;
-  const { sessions, events, tallies, addresses, names, management, answers } = surroundings;
-  const guard = new LoopGuard({
-    clock,
-    rtmp: (address) => isProxyAtRtmp(engine, address, PROBE_TIMEOUT),
-    http: (address) => isProxyAtHttp(engine, address, signature, PROBE_TIMEOUT),
-  });
-  let linesLost = 0;
-  return systemApi({
-    clock,
-    isProxy: (origin) => guard.isProxy(origin),
-    sessions: {
-      list: (page) => sessions.list(page),
-      kick: (session) => relays.some((relay) => relay.endSession(session, "kicked")),
-    },
-    registrar: registry,
-    operations: registry.operations,
-    events,
-    tallies: () => tallies.get(),
-    metrics,
-    expose: async () => {
-      await lanes.report();
-      metrics.count("srs_proxy_log_lines_lost_total", {}, log.lost - linesLost);
-      linesLost = log.lost;
-      const days = state.certificates?.daysLeft;
-      if (days !== undefined) metrics.gauge("srs_proxy_tls_certificate_days", days);
-      await refreshMetrics(metrics, registry, state.draining);
-      return await metrics.expose();
-    },
-    exposeOrigins: () => originMetrics(answers),
-    history: () => history.columns(),
-    readiness: () => readinessOf(state, registry, lanes),
-    about: ABOUT,
-    ...{ addresses, management },
-    resolved: (origin) => names.resolved(origin),
-    access: () => state.config.register,
-    asksForCertificates: () => state.config.tls.clientAuthorities !== undefined,
-  });
-}
-
-/** Has a memory budget of its own, so that clients of the public ports cannot keep heartbeats out. */
-function openSystem(
-  surroundings: Surroundings,
-  answer: (request: Request, env: SystemEnv) => Promise<Response>,
-): WebServer {
-  const { state, metrics } = surroundings;
-  const identifyMemory = new MemoryBudget(() => state.config.identifyMemory);
-  return WebServer.open({
-    ...surroundings,
-    identifyMemory,
-    // Origins and operators reach it directly.
-    balancers: undefined,
-    tls: tlsPort(surroundings, "systemApi"),
-    name: "System API",
-    listen: state.config.listen.systemApi,
-    handle: async (request, peer, isCertified) => {
-      using memory = identifyMemory.open(addressGroup(peer.host));
-      return await answer(request, { peer, memory, isCertified });
-    },
-    onRefused: (reason) => metrics.count("srs_proxy_system_refused_total", { reason }),
-  });
 }
 
 /** Posts events, if configured. */
@@ -379,18 +298,4 @@ function openSignaling(
     overTcp: rtcTcp &&
       { port: rtcTcp.port, candidates: () => state.config.webrtc.tcpCandidates },
   });
-}
-
-/** A proxy that cannot reach the others still serves clients. */
-function readinessOf(
-  { draining, certificates }: State,
-  { trouble }: Registry,
-  lanes: Lanes,
-): Readiness {
-  if (draining) return { ready: false, status: "draining" };
-  const reason = lanes.trouble?.reason ?? trouble ?? certificates?.trouble;
-  const ready = lanes.trouble?.canServe ?? true;
-  const days = certificates?.daysLeft;
-  const status = reason === undefined ? "ready" : "degraded";
-  return { ready, status, ...(reason && { reason }), ...(days !== undefined && { days }) };
 }

@@ -9,13 +9,16 @@ import type { TcpEngine } from "../net/engine.ts";
 import type { Balancers } from "../net/announced_peer.ts";
 import type { ConnectionLimits } from "../net/served_connections.ts";
 import type { TlsPort } from "../net/tcp_server.ts";
+import { textOfBytes } from "../core/binary_text.ts";
 import { ProtocolError } from "../core/errors.ts";
 import { BodyScanner } from "../protocol/http/body_scanner.ts";
 import { type HeadTimeouts, Http1Server, type HttpRefusal } from "./server.ts";
-import type { HttpExchange } from "./exchange.ts";
+import type { Answer, HttpExchange } from "./exchange.ts";
 
 /** Methods for which no web Request can be constructed, and which are not needed here. */
 const IMPOSSIBLE: readonly string[] = ["TRACE", "TRACK"];
+/** Bytes of the longest body of a request that may be a repetition. */
+const LONGEST_REPEATED = 2_048;
 const CONTINUE = new TextEncoder().encode("HTTP/1.1 100 Continue\r\n\r\n");
 
 export interface WebHandlerOptions {
@@ -26,7 +29,20 @@ export interface WebHandlerOptions {
    * whole before it is sent, except for event streams. `isCertified` tells whether the peer has
    * shown a valid client certificate.
    */
-  handle(request: Request, peer: Address, isCertified: boolean): Response | Promise<Response>;
+  handle(
+    request: Request,
+    peer: Address,
+    isCertified: boolean,
+    said?: string,
+  ): Response | Promise<Response>;
+  /**
+   * Answers requests that repeat earlier ones, before there is a web Request, which costs more than
+   * all the rest; undefined if `handle` is to answer. If it is given, `handle` is told the same
+   * text.
+   *
+   * @param said the whole request and who has sent it; the same text means the same request
+   */
+  repeat?: ((said: string) => Promise<Answer | undefined>) | undefined;
   /** Called for connections and requests refused before `handle`. */
   onRefused(reason: HttpRefusal): void;
   /** Called with what `handle` throws; the client gets an empty 500. */
@@ -106,25 +122,43 @@ export class WebHandler implements Disposable {
   /** Answers one request completely. */
   async serve(exchange: HttpExchange): Promise<void> {
     if (IMPOSSIBLE.includes(exchange.request.method)) return await this.#refuseMethod(exchange);
-    const body = new RequestBody(exchange);
-    const { connection } = exchange;
+    const said = this.#options.repeat && wholeText(exchange);
     this.#open.add(exchange);
     try {
-      const response = await this.#answerOf(exchange, body);
-      if (isEventStream(response)) return await this.#stream(exchange, response);
-      const fields = [...response.headers].map(([name, value]) => ({ name, value }));
-      const bytes = await response.bytes();
-      const keepsLength = exchange.request.method === "HEAD" && bytes.length === 0;
-      if (!body.isRead) exchange.keepAlive = false;
-      using _deadline = connection.closeAfter(this.#options.timeouts().stall);
-      await exchange.answer({
-        status: response.status,
-        fields: fields.filter(({ name }) => keepsLength || name !== "content-length"),
-        body: bytes,
-      });
+      if (said === undefined || !await this.#repeat(exchange, said)) {
+        await this.#answer(exchange, said);
+      }
     } finally {
       this.#open.delete(exchange);
     }
+  }
+
+  /** @returns whether the request has been answered */
+  async #repeat(exchange: HttpExchange, said: string): Promise<boolean> {
+    const answer = await this.#options.repeat!(said);
+    if (answer === undefined) return false;
+    const { client, connection, request } = exchange;
+    client.inbox.consume(Number(request.bodyLength));
+    using _deadline = connection.closeAfter(this.#options.timeouts().stall);
+    await exchange.answer(answer);
+    return true;
+  }
+
+  async #answer(exchange: HttpExchange, said: string | undefined): Promise<void> {
+    const body = new RequestBody(exchange);
+    const { connection } = exchange;
+    const response = await this.#answerOf(exchange, body, said);
+    if (isEventStream(response)) return await this.#stream(exchange, response);
+    const fields = [...response.headers].map(([name, value]) => ({ name, value }));
+    const bytes = await response.bytes();
+    const keepsLength = exchange.request.method === "HEAD" && bytes.length === 0;
+    if (!body.isRead) exchange.keepAlive = false;
+    using _deadline = connection.closeAfter(this.#options.timeouts().stall);
+    await exchange.answer({
+      status: response.status,
+      fields: fields.filter(({ name }) => keepsLength || name !== "content-length"),
+      body: bytes,
+    });
   }
 
   /** Sends the answer piece by piece, for as long as the client reads. */
@@ -149,10 +183,14 @@ export class WebHandler implements Disposable {
     await exchange.answer({ status: 405, fields: [allow] });
   }
 
-  async #answerOf(exchange: HttpExchange, body: RequestBody): Promise<Response> {
+  async #answerOf(
+    exchange: HttpExchange,
+    body: RequestBody,
+    said: string | undefined,
+  ): Promise<Response> {
     try {
       const { peer, isCertified } = exchange.connection;
-      return await this.#options.handle(webRequest(exchange, body), peer, isCertified);
+      return await this.#options.handle(webRequest(exchange, body), peer, isCertified, said);
     } catch (error) {
       this.#options.onError(error);
       return new Response(null, { status: 500 });
@@ -216,6 +254,17 @@ class RequestBody {
   #watch(): void {
     this.#exchange.client.watch(() => this.gone.abort());
   }
+}
+
+/** All that the request says and who has sent it, if it has a short body that has arrived whole. */
+function wholeText({ request, client: { inbox }, connection }: HttpExchange): string | undefined {
+  const { method, path, query, fields, bodyLength } = request;
+  const isWhole = typeof bodyLength === "number" && bodyLength > 0 && bodyLength <= inbox.length;
+  if (!isWhole || bodyLength > LONGEST_REPEATED) return undefined;
+  const { peer, isCertified, isSecure } = connection;
+  const lines = [peer.host, isSecure, isCertified, method, path, query];
+  for (const { name, value } of fields) lines.push(name, value);
+  return `${lines.join("\n")}\n\n${textOfBytes(inbox.bytes.subarray(0, bodyLength))}`;
 }
 
 /** Converts the request to a web Request. */

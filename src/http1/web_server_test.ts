@@ -22,6 +22,7 @@ interface Site {
 async function onSite(
   handle: WebServerOptions["handle"],
   test: (site: Site) => Promise<void>,
+  repeat?: WebServerOptions["repeat"],
 ): Promise<void> {
   const refused: string[] = [];
   const errors: unknown[] = [];
@@ -34,7 +35,7 @@ async function onSite(
     limits: () => ({ maxConnections: 4, maxConnectionsPerAddress: 3 }),
     identifyMemory,
     timeouts: () => ({ head: PATIENCE, keepAlive: PATIENCE, stall: PATIENCE }),
-    handle,
+    ...{ handle, repeat },
     onRefused: (reason) => refused.push(reason),
     onError: (error) => errors.push(error),
   });
@@ -224,5 +225,48 @@ Deno.test("an answer that is not read ends the connection", async () => {
     await clock.pass(PATIENCE);
     const isOver = async () => !await client.send("x");
     await until("the connection be ended", isOver);
+  });
+});
+
+Deno.test("a request that repeats another word for word is answered without a web Request", async () => {
+  const handled: (string | undefined)[] = [];
+  const known = new Set<string>();
+  const body = new TextEncoder().encode("again");
+  await onSite(async (request, _peer, _isCertified, said) => {
+    handled.push(said);
+    if (said !== undefined) known.add(said);
+    return await echo(request);
+  }, async ({ port }) => {
+    using client = await RawHttp.connect(port);
+    const one = post("/a", "Content-Length: 3", "", "xyz");
+    // Repeated exactly, then with another path, field or body, and followed by another request.
+    for (
+      const [request, answer] of [
+        [one, "POST /a tv.example <xyz>"],
+        [one, "again"],
+        [post("/b", "Content-Length: 3", "", "xyz"), "POST /b tv.example <xyz>"],
+        [post("/a", "Content-Length: 3", "X: 1", "", "xyz"), "POST /a tv.example <xyz>"],
+        [post("/a", "Content-Length: 3", "", "xyy"), "POST /a tv.example <xyy>"],
+        [one + post("/c", "Content-Length: 1", "", "z"), "POST /c tv.example <z>"],
+      ] as const
+    ) {
+      await client.send(request);
+      await client.until(answer);
+    }
+    assert.equal(handled.length, 5);
+    assert.equal(new Set(handled).size, 5);
+    // What has not arrived whole, has no body or a long one is not compared.
+    await client.send(one.slice(0, -2));
+    await until("its head was read", () => handled.length === 6);
+    await client.send("yz");
+    await client.until("POST /a tv.example <xyz>");
+    await client.send("GET /d HTTP/1.1\r\nHost: h\r\n\r\n");
+    await client.until("GET /d h <>");
+    await client.send(post("/e", "Content-Length: 2049", "", "-".repeat(2_049)));
+    await client.until("->");
+    assert.deepEqual(handled.slice(5), [undefined, undefined, undefined]);
+  }, (said) => {
+    const answer = { status: 200, fields: [], body };
+    return Promise.resolve(known.has(said) ? answer : undefined);
   });
 });

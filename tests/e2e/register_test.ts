@@ -19,6 +19,7 @@ const GOOD: Heartbeat = heartbeatOf({ name: "good", rtmpPort: 19350 }, "first");
 interface Answer {
   readonly status: number;
   readonly body: string;
+  readonly fields: readonly string[];
 }
 
 async function post(
@@ -33,7 +34,9 @@ async function post(
     headers: { "content-type": "application/json", ...headers },
     body: text,
   });
-  return { status: response.status, body: await response.text() };
+  const fields = [...response.headers].map(([name, value]) => `${name}: ${value}`);
+  const kept = fields.filter((field) => !field.startsWith("date:"));
+  return { status: response.status, body: await response.text(), fields: kept };
 }
 
 /**
@@ -54,6 +57,25 @@ Deno.test({
     assert.equal(answer.status, 200);
     const body: unknown = JSON.parse(answer.body);
     assert.deepEqual(body, { code: 0, pid: `${proxy.process.pid}` });
+  },
+});
+
+Deno.test({
+  name:
+    "a heartbeat that repeats itself is answered alike, and registers an origin that was forgotten",
+  timeout: 30_000,
+  async fn() {
+    await using proxy = await Proxy.open();
+    const [first, second] = [await post(proxy, GOOD), await post(proxy, GOOD)];
+    assert.deepEqual(second, first);
+    assert.deepEqual(await registeredOrigins(proxy), [GOOD.server]);
+    const url = proxy.systemUrl(`/api/v1/origins/${GOOD.server}`);
+    const { status, body } = await fetch(url, { method: "DELETE" });
+    await body?.cancel();
+    assert.equal(status, 200);
+    assert.deepEqual(await registeredOrigins(proxy), []);
+    assert.deepEqual(await post(proxy, GOOD), first);
+    assert.deepEqual(await registeredOrigins(proxy), [GOOD.server]);
   },
 });
 
@@ -297,7 +319,7 @@ Deno.test({
 async function list(proxy: Proxy, path: string, token: string): Promise<Answer> {
   const headers = { authorization: `Bearer ${token}` };
   const response = await fetch(proxy.systemUrl(path), { headers });
-  return { status: response.status, body: await response.text() };
+  return { status: response.status, body: await response.text(), fields: [] };
 }
 
 Deno.test({

@@ -113,6 +113,7 @@ export async function openDesk(
     isProxy: () => Promise.resolve(false),
     access: () => ({}),
     management: managementWith({ clock: systemClock }),
+    accepted: () => {},
     ...options,
   });
   return {

@@ -73,6 +73,7 @@ function openSystemApi(): Handler {
     about: ABOUT,
     addresses: POLICY,
     resolved: (origin) => Promise.resolve(origin),
+    accepted: () => {},
     isProxy: () => Promise.resolve(false),
     access: () => ({ token: "secret" }),
     management: managementWith({ clock: systemClock, access: () => ({ token: "secret" }) }),
