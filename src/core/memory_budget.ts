@@ -50,32 +50,23 @@ export class MemoryBudget {
 
   /** The account of one connection, empty at first. @param address as returned by `addressGroup` */
   open(address: string): MemoryHold {
-    return new MemoryHold({
-      limit: () => this.#limits().perConnection,
-      take: (bytes) => this.#take(address, bytes),
-      give: (bytes) => this.#tally.remove(address, bytes),
-    });
+    return new MemoryHold(address, this.#limits, this.#tally);
   }
-
-  /** Always leaves something for newcomers. */
-  #take(address: string, bytes: number): void {
-    const level = this.#tally.add(address, bytes, { ...this.#limits(), leavesRoom: true });
-    if (level !== undefined) throw new MemoryLimitError(level);
-  }
-}
-
-interface Account extends Memory {
-  limit(): number;
 }
 
 /** The memory of one connection. */
 export class MemoryHold implements Memory, Disposable {
-  readonly #account: Account;
+  readonly #address: string;
+  readonly #limits: () => MemoryLimits;
+  readonly #tally: Tally;
   #taken = 0;
   #isSettled = false;
 
-  constructor(account: Account) {
-    this.#account = account;
+  /** See `MemoryBudget.open`. */
+  constructor(address: string, limits: () => MemoryLimits, tally: Tally) {
+    this.#address = address;
+    this.#limits = limits;
+    this.#tally = tally;
   }
 
   /** Bytes currently taken. */
@@ -89,19 +80,22 @@ export class MemoryHold implements Memory, Disposable {
    */
   take(bytes: number): void {
     if (this.#isSettled || bytes <= 0) return;
-    const limit = this.#account.limit();
+    const limits = this.#limits();
+    const limit = limits.perConnection;
     if (this.#taken + bytes > limit) {
       throw new ProtocolError(
         `Cannot keep more of what has arrived so far: the limit is ${limit} bytes`,
       );
     }
-    this.#account.take(bytes);
+    // Always leaves something for newcomers.
+    const level = this.#tally.add(this.#address, bytes, { ...limits, leavesRoom: true });
+    if (level !== undefined) throw new MemoryLimitError(level);
     this.#taken += bytes;
   }
 
   give(bytes: number): void {
     if (this.#isSettled) return;
-    this.#account.give(bytes);
+    this.#tally.remove(this.#address, bytes);
     this.#taken -= bytes;
   }
 
@@ -109,7 +103,7 @@ export class MemoryHold implements Memory, Disposable {
   [Symbol.dispose](): void {
     if (this.#isSettled) return;
     this.#isSettled = true;
-    if (this.#taken > 0) this.#account.give(this.#taken);
+    if (this.#taken > 0) this.#tally.remove(this.#address, this.#taken);
     this.#taken = 0;
   }
 }

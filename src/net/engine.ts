@@ -30,6 +30,12 @@ export interface Connection extends Disposable {
    */
   read(buffer: Uint8Array<ArrayBuffer>): Promise<number | null>;
   /**
+   * Takes back a read that waits for bytes, so that somebody else can read; its promise never settles.
+   *
+   * @returns false if there is none, bytes have come already, or the engine cannot do that
+   */
+  withdrawRead(): boolean;
+  /**
    * Switches to TLS: everything read and written from now on is encrypted. To be called before anything
    * is read except bytes that were put back.
    *
@@ -109,15 +115,22 @@ export interface PipeParts {
   /** Bytes read from `from` but not handled: they go first. Bytes unhandled at the end are left here. */
   readonly inbox: Inbox;
   readonly transform: Transform;
+  readonly owner: PipeOwner;
 }
 
-/** Moves bytes from one connection to another. */
+/**
+ * Is told once how a pipe has ended, in a later microtask than the one in which it was opened. Not a
+ * promise: with its functions it would take most of the memory of an idle client.
+ */
+export interface PipeOwner {
+  /** Everything taken until the end is written. */
+  pipeEnded(end: PipeEnd): void;
+  /** The transform has thrown. */
+  pipeFailed(error: unknown): void;
+}
+
+/** Moves bytes from one connection to another. Closes neither. */
 export interface Pipe {
-  /**
-   * Resolves when the pipe has ended and everything taken until then is written; rejects with what the
-   * transform throws. The pipe closes neither connection.
-   */
-  readonly ended: Promise<PipeEnd>;
   /**
    * Writes bytes of the proxy's own between two pieces.
    *

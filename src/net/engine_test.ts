@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { openTcpEngine } from "../../tests/support/tcp_engines.ts";
+import { PipeEnding } from "../../tests/support/pipe_end.ts";
 import { Unchanged } from "../../tests/support/unchanged.ts";
 import { pause, until } from "../../tests/support/wait.ts";
 import { systemClock } from "../core/clock.ts";
@@ -43,8 +44,9 @@ class World implements AsyncDisposable {
   async piped(transform: Transform = new Unchanged(), inbox = new Inbox()) {
     const [from, sender] = await this.connect();
     const [to, receiver] = await this.connect();
-    const pipe = this.engine.pipe({ from, to, inbox, transform });
-    return { from, to, sender, receiver, pipe, inbox };
+    const owner = new PipeEnding();
+    const pipe = this.engine.pipe({ from, to, inbox, transform, owner });
+    return { from, to, sender, receiver, pipe, inbox, owner };
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -200,7 +202,7 @@ const CHECKS: Readonly<Record<string, Check>> = {
   },
 
   "a pipe moves everything, in order, at the pace of the receiver": async (world) => {
-    const { from, to, sender, receiver, pipe } = await world.piped();
+    const { from, to, sender, receiver, owner } = await world.piped();
     const sent = pattern(20_000_000);
     const writing = writeAll(sender, sent);
     await until("the receiver be full", () => to.isWriting && from.bytesIn > 100_000);
@@ -216,7 +218,7 @@ const CHECKS: Readonly<Record<string, Check>> = {
     await writing;
     assert.deepEqual([from.bytesIn, to.bytesOut], [sent.length, sent.length]);
     sender.close();
-    assert.equal(await pipe.ended, "sender_closed");
+    assert.equal(await owner.ended, "sender_closed");
     assert.equal(to.isWriting, false);
     assert.equal(to.closed, false);
   },
@@ -224,19 +226,20 @@ const CHECKS: Readonly<Record<string, Check>> = {
   "a pipe stops where its transform stops, and leaves the rest": async (world) => {
     const inbox = new Inbox();
     inbox.put(Uint8Array.of(1, 2));
-    const { sender, receiver, pipe } = await world.piped(new UntilMark(), inbox);
+    const { sender, receiver, owner } = await world.piped(new UntilMark(), inbox);
     assert.deepEqual(await readAll(receiver, 3), Uint8Array.of(0xee, 1, 2));
     await writeAll(sender, Uint8Array.of(3, 0xff, 4, 5));
-    assert.equal(await pipe.ended, "stopped");
+    assert.equal(await owner.ended, "stopped");
     assert.deepEqual(await readAll(receiver, 3), Uint8Array.of(0xee, 3, 0xff));
     assert.deepEqual(inbox.bytes, Uint8Array.of(4, 5));
   },
 
   "a pipe that is stopped can go on, with another transform": async (world) => {
-    const { from, to, sender, receiver, pipe, inbox } = await world.piped(new UntilMark());
+    const { from, to, sender, receiver, owner, inbox } = await world.piped(new UntilMark());
     await writeAll(sender, Uint8Array.of(0xff, 9));
-    assert.equal(await pipe.ended, "stopped");
-    const next = world.engine.pipe({ from, to, inbox, transform: new Unchanged() });
+    assert.equal(await owner.ended, "stopped");
+    const next = new PipeEnding();
+    world.engine.pipe({ from, to, inbox, transform: new Unchanged(), owner: next });
     await writeAll(sender, Uint8Array.of(10));
     assert.deepEqual(await readAll(receiver, 4), Uint8Array.of(0xee, 0xff, 9, 10));
     sender.close();
@@ -244,8 +247,8 @@ const CHECKS: Readonly<Record<string, Check>> = {
   },
 
   "what a transform throws ends the pipe, and nothing else": async (world) => {
-    const { from, to, sender, pipe } = await world.piped(new Fails());
-    const ended = assert.rejects(pipe.ended, /bad bytes/);
+    const { from, to, sender, owner } = await world.piped(new Fails());
+    const ended = assert.rejects(owner.ended, /bad bytes/);
     await writeAll(sender, Uint8Array.of(1));
     await ended;
     assert.deepEqual([from.closed, to.closed], [false, false]);
@@ -268,18 +271,18 @@ const CHECKS: Readonly<Record<string, Check>> = {
   "a pipe ends with either of its connections": async (world) => {
     const one = await world.piped();
     one.from.close();
-    assert.equal(await one.pipe.ended, "sender_closed");
+    assert.equal(await one.owner.ended, "sender_closed");
     const other = await world.piped();
     const writing = writeAll(other.sender, new Uint8Array(20_000_000)).catch(() => {});
     await until("the receiver be full", () => other.to.isWriting);
     other.to.close();
-    assert.equal(await other.pipe.ended, "receiver_closed");
+    assert.equal(await other.owner.ended, "receiver_closed");
     other.sender.close();
     await writing;
     const third = await world.piped();
     await reset(third.receiver, third.to);
     let end: string | undefined;
-    third.pipe.ended.then((how) => end = how);
+    third.owner.ended.then((how: string) => end = how);
     await until("the end be seen", async () => {
       await writeAll(third.sender, Uint8Array.of(1)).catch(() => {});
       return end !== undefined;
@@ -290,25 +293,25 @@ const CHECKS: Readonly<Record<string, Check>> = {
   "what was taken of a sender is written, although the sender is closed meanwhile": async (
     world,
   ) => {
-    const { from, to, sender, receiver, pipe } = await world.piped();
+    const { from, to, sender, receiver, owner } = await world.piped();
     const writing = writeAll(sender, pattern(20_000_000)).catch(() => {});
     await until("the receiver be full", () => to.isWriting);
     from.close();
     const taken = from.bytesIn;
     assert.deepEqual(await readAll(receiver, taken), pattern(taken));
-    assert.equal(await pipe.ended, "sender_closed");
+    assert.equal(await owner.ended, "sender_closed");
     assert.deepEqual([to.bytesOut, to.isWriting, to.closed], [taken, false, false]);
     sender.close();
     await writing;
   },
 
   "what comes for a closed receiver goes to nobody else": async (world) => {
-    const { to, sender, pipe } = await world.piped();
+    const { to, sender, owner } = await world.piped();
     to.close();
     // It may well get the descriptor number of the closed one.
     const [, stranger] = await world.connect();
     await writeAll(sender, Uint8Array.of(1, 2, 3));
-    assert.equal(await pipe.ended, "receiver_closed");
+    assert.equal(await owner.ended, "receiver_closed");
     const read = stranger.read(new Uint8Array(8)).catch(() => null);
     assert.equal(await Promise.race([read, pause(30).then(() => "nothing")]), "nothing");
   },

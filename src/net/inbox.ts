@@ -8,6 +8,7 @@ export interface ByteSource {
   read(buffer: Uint8Array<ArrayBuffer>): Promise<number | null>;
 }
 
+const NOTHING = new Uint8Array();
 const FIRST = 2048;
 /** Buffer sizes in bytes. Many connections stay quiet for long. */
 const SMALL = 128;
@@ -17,7 +18,7 @@ const QUIET_READS = 2048;
 /** A read buffer that adapts to the connection: small while it is quiet, large under load. */
 export class Inbox {
   readonly #first: number;
-  #buffer = new Uint8Array();
+  #buffer = NOTHING;
   #memory: Memory | undefined;
   #start = 0;
   #end = 0;
@@ -152,7 +153,7 @@ export class Inbox {
     const before = this.#buffer.length;
     if (capacity > before) this.#memory?.take(capacity - before);
     else this.#memory?.give(before - capacity);
-    this.#buffer = new Uint8Array(capacity);
+    this.#buffer = capacity === 0 ? NOTHING : new Uint8Array(capacity);
   }
 
   #replace(capacity: number): void {

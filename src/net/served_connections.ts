@@ -48,14 +48,12 @@ export class ServedConnections {
     const place = this.count(connection, this.#options.limits().maxConnectionsPerAddress);
     if (place === undefined) return;
     this.#open.add(connection);
-    this.run(async () => {
-      try {
-        await this.#options.serve(connection);
-      } finally {
+    this.run(() => {
+      return this.#options.serve(connection).finally(() => {
         connection.close();
         this.#open.delete(connection);
         place[Symbol.dispose]();
-      }
+      });
     });
   }
 

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { Authority, type SignedPair } from "../support/certificates.ts";
 import { openTcpEngine } from "../support/tcp_engines.ts";
+import { PipeEnding } from "../support/pipe_end.ts";
 import { Unchanged } from "../support/unchanged.ts";
 import { until } from "../support/wait.ts";
 import { parseCidr } from "../../src/core/cidr.ts";
@@ -147,13 +148,10 @@ test("pipes carry TLS to plain connections and back", async (kind) => {
     const to = await engine.dial(address, { timeout: 1_000 });
     const inbox = new Inbox(512);
     await inbox.require(from, 1);
-    const there = engine.pipe({ from, to, inbox, transform: new Unchanged() });
-    const back = engine.pipe({
-      from: to,
-      to: from,
-      inbox: new Inbox(),
-      transform: new Unchanged(),
-    });
+    const [there, back] = [new PipeEnding(), new PipeEnding()];
+    engine.pipe({ from, to, inbox, transform: new Unchanged(), owner: there });
+    const ends = { from: to, to: from };
+    engine.pipe({ ...ends, inbox: new Inbox(), transform: new Unchanged(), owner: back });
     await there.ended;
     await to.closeGently(500, back.ended);
   };

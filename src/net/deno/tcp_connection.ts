@@ -71,6 +71,11 @@ export class TcpConnection implements Connection {
     }
   }
 
+  /** Not possible with Deno's sockets. */
+  withdrawRead(): boolean {
+    return false;
+  }
+
   get isSecure(): boolean {
     return this.#tls !== undefined;
   }

@@ -97,7 +97,6 @@ class DenoListener implements Listener {
 }
 
 class DenoPipe implements Pipe {
-  readonly ended: Promise<PipeEnd>;
   readonly #parts: PipeParts;
   readonly #to: TcpConnection;
   #isWriting = false;
@@ -107,8 +106,11 @@ class DenoPipe implements Pipe {
   constructor(parts: PipeParts) {
     this.#parts = parts;
     this.#to = parts.to as TcpConnection;
-    this.ended = this.#run(parts.from as TcpConnection);
-    this.ended.catch(() => {});
+    const { owner } = parts;
+    this.#run(parts.from as TcpConnection).then(
+      (end) => owner.pipeEnded(end),
+      (error) => owner.pipeFailed(error),
+    );
   }
 
   insert(make: () => Uint8Array | undefined): boolean {

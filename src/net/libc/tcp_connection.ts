@@ -110,6 +110,12 @@ export class LibcConnection implements Connection, Watched {
     });
   }
 
+  withdrawRead(): boolean {
+    const isWaiting = this.#read !== undefined;
+    this.#read = undefined;
+    return isWaiting;
+  }
+
   get isSecure(): boolean {
     return this.#tls !== undefined;
   }

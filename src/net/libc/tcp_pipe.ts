@@ -2,7 +2,7 @@
 // the result, within one turn of the loop and without a promise. What the receiver does not take at once
 // is copied, and nothing more is read for it until that is sent.
 
-import type { Pipe, PipeEnd, PipeParts, Transform } from "../engine.ts";
+import type { Pipe, PipeOwner, PipeParts, Transform } from "../engine.ts";
 import type { Inbox } from "../inbox.ts";
 import type { EventLoop } from "./event_loop.ts";
 import type { FlowEnd, LibcConnection } from "./tcp_connection.ts";
@@ -20,15 +20,13 @@ export class PipeMemory {
 
 /** See `Pipe`. */
 export class LibcPipe implements Pipe, FlowEnd {
-  readonly ended: Promise<PipeEnd>;
   readonly #from: LibcConnection;
   readonly #to: LibcConnection;
   readonly #inbox: Inbox;
   readonly #transform: Transform;
   readonly #loop: EventLoop;
   readonly #memory: PipeMemory;
-  readonly #resolve: (end: PipeEnd) => void;
-  readonly #reject: (error: unknown) => void;
+  readonly #owner: PipeOwner;
   /** Bytes the receiver has not taken yet, from `#sent` on. */
   #waiting: Uint8Array | undefined;
   #sent = 0;
@@ -43,10 +41,7 @@ export class LibcPipe implements Pipe, FlowEnd {
     this.#inbox = parts.inbox;
     this.#transform = parts.transform;
     this.#memory = memory;
-    const { promise, resolve, reject } = Promise.withResolvers<PipeEnd>();
-    this.ended = promise;
-    this.#resolve = resolve;
-    this.#reject = reject;
+    this.#owner = parts.owner;
     this.#start();
   }
 
@@ -64,15 +59,15 @@ export class LibcPipe implements Pipe, FlowEnd {
   }
 
   closed(): void {
-    if (this.#to.closed) this.#finish(() => this.#resolve("receiver_closed"));
-    else this.#endWhenSent(() => this.#resolve("sender_closed"));
+    if (this.#to.closed) this.#finish(() => this.#owner.pipeEnded("receiver_closed"));
+    else this.#endWhenSent(() => this.#owner.pipeEnded("sender_closed"));
   }
 
   #start(): void {
     if (this.#from.closed || this.#to.closed) return this.closed();
     const { bytes, length } = this.#inbox;
     if (length > 0) this.#inbox.consume(this.#pass(bytes, length));
-    else if (this.#transform.isStopped) return this.#finish(() => this.#resolve("stopped"));
+    else if (this.#transform.isStopped) return this.#finish(() => this.#owner.pipeEnded("stopped"));
     this.#inbox.free();
     if (!this.#isOver && this.#waiting === undefined) this.#from.setSource(this);
   }
@@ -81,7 +76,7 @@ export class LibcPipe implements Pipe, FlowEnd {
     const { received } = this.#memory;
     const count = this.#from.receive(received);
     if (count === undefined) return;
-    if (count === null) return this.#finish(() => this.#resolve("sender_closed"));
+    if (count === null) return this.#finish(() => this.#owner.pipeEnded("sender_closed"));
     const taken = this.#pass(received, count);
     if (taken < count) this.#inbox.put(received.subarray(taken, count));
   }
@@ -96,10 +91,10 @@ export class LibcPipe implements Pipe, FlowEnd {
       if (untouched < 0) this.#sendAll(transform.takePieces());
       else if (untouched > 0) this.#send(bytes, untouched);
     } catch (error) {
-      this.#endWhenSent(() => this.#reject(error));
+      this.#endWhenSent(() => this.#owner.pipeFailed(error));
       return taken;
     }
-    if (transform.isStopped) this.#endWhenSent(() => this.#resolve("stopped"));
+    if (transform.isStopped) this.#endWhenSent(() => this.#owner.pipeEnded("stopped"));
     return taken;
   }
 
@@ -126,7 +121,7 @@ export class LibcPipe implements Pipe, FlowEnd {
     if (this.#isOver || length === 0) return;
     if (this.#waiting !== undefined) return this.#keep(bytes.subarray(0, length));
     const count = this.#to.send(bytes, length);
-    if (count === null) this.#finish(() => this.#resolve("receiver_closed"));
+    if (count === null) this.#finish(() => this.#owner.pipeEnded("receiver_closed"));
     else if (count < length) this.#keep(bytes.subarray(count, length));
   }
 
@@ -149,7 +144,7 @@ export class LibcPipe implements Pipe, FlowEnd {
   #flush(): void {
     const waiting = this.#waiting!;
     const count = this.#to.send(this.#sent === 0 ? waiting : waiting.subarray(this.#sent));
-    if (count === null) return this.#finish(() => this.#resolve("receiver_closed"));
+    if (count === null) return this.#finish(() => this.#owner.pipeEnded("receiver_closed"));
     this.#sent += count;
     if (this.#sent < waiting.length) return;
     this.#waiting = undefined;
@@ -175,6 +170,6 @@ export class LibcPipe implements Pipe, FlowEnd {
       if (!this.#to.closed) this.#to.setSink(undefined);
     }
     this.#loop.announce();
-    end();
+    queueMicrotask(end);
   }
 }

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { Authority } from "../../../tests/support/certificates.ts";
 import { openTcpEngine } from "../../../tests/support/tcp_engines.ts";
 import { TLS_1_2, TLS_1_3, TlsPeer } from "../../../tests/support/tls_peer.ts";
+import { PipeEnding } from "../../../tests/support/pipe_end.ts";
 import { until, within } from "../../../tests/support/wait.ts";
 import { systemClock } from "../../core/clock.ts";
 import { ProtocolError } from "../../core/errors.ts";
@@ -325,7 +326,8 @@ Deno.test({
     ]);
     const order: string[] = [];
     const pipe = (from: Connection, onPush: () => void) => {
-      world.engine.pipe({ from, to, inbox: new Inbox(), transform: new Swallows(onPush) });
+      const [inbox, owner] = [new Inbox(), new PipeEnding()];
+      world.engine.pipe({ from, to, inbox, transform: new Swallows(onPush), owner });
     };
     await far.write(peer.encrypt(new Uint8Array(500_000)));
     pipe(slow!, () => order.push("slow"));

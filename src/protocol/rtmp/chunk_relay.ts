@@ -47,6 +47,8 @@ const ZEROS = new Uint8Array(16384);
 /** Which way a relay carries bytes. */
 export type Direction = "to_origin" | "to_client";
 
+const NOTHING: Uint8Array = new Uint8Array();
+
 /** One direction of a relayed connection. Knows no time and never waits. */
 export class ChunkRelay implements ChunkVisitor {
   /** Payload bytes of messages that were passed on with a new header, or extracted and put back. */
@@ -56,7 +58,7 @@ export class ChunkRelay implements ChunkVisitor {
   #streamIds: StreamIds;
   #idsDiffer = false;
   #pieces: Uint8Array[] = [];
-  #data: Uint8Array = new Uint8Array();
+  #data = NOTHING;
   /** Where the part of `#data` begins that is written after all pieces. */
   #restFrom = 0;
   #restTo = 0;

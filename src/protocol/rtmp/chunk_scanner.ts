@@ -19,6 +19,9 @@ const MAX_HEADER = 18;
 const EXTENDED = 0xffffff;
 const MESSAGE_HEADER_LENGTH = [11, 7, 3, 0] as const;
 
+/** Shared by all scanners of the thread, none of which keeps anything here between two pushes. */
+const HEADER = new Uint8Array(MAX_HEADER);
+
 /** The header state of one chunk stream; owned by the scanner, read by its visitor. */
 export interface ChunkStream extends Readonly<HeaderSharing> {
   readonly id: number;
@@ -85,10 +88,10 @@ export interface ChunkVisitor {
  */
 export class ChunkScanner {
   /**
-   * Bytes of the header being read; valid up to `headerLength`. Payload bytes that had to be read
-   * to find the end of the header follow it and are passed to `onPayload` from here.
+   * Bytes of the header being read; valid during a push, up to `headerLength`. Payload bytes that had
+   * to be read to find the end of the header follow it and are passed to `onPayload` from here.
    */
-  readonly header = new Uint8Array(MAX_HEADER);
+  readonly header = HEADER;
   headerLength = 0;
   /** Chunk size in force, bytes. */
   chunkSize = DEFAULT_CHUNK_SIZE;
@@ -100,6 +103,8 @@ export class ChunkScanner {
   #current: ChunkStream | undefined;
   #payloadLeft = 0;
   #headerNeeded = 1;
+  /** The beginning of a header whose rest comes with the next push. */
+  #begun: Uint8Array | undefined;
   /** Whether the sender leaves the extended timestamp out of type 3 headers, as last seen. */
   #omitsExtended = false;
 
@@ -139,6 +144,7 @@ export class ChunkScanner {
    */
   push(data: Uint8Array, start: number, visitor: ChunkVisitor, end = data.length): number {
     let at = start;
+    if (this.#begun !== undefined) this.header.set(this.#begun);
     while (at < end || this.#chunkIsComplete()) {
       if (this.#current !== undefined) {
         const next = Math.min(end, at + this.#payloadLeft);
@@ -152,6 +158,7 @@ export class ChunkScanner {
         at = this.#readHeader(data, at, visitor, end);
       }
     }
+    this.#begun = this.headerLength === 0 ? undefined : this.header.slice(0, this.headerLength);
     return at;
   }
 

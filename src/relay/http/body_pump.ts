@@ -3,7 +3,7 @@
 
 import type { OriginConnection } from "../../http1/origin_pool.ts";
 import { ProtocolError } from "../../core/errors.ts";
-import type { Connection, PipeEnd, TcpEngine, Transform } from "../../net/engine.ts";
+import type { Connection, PipeEnd, PipeOwner, TcpEngine, Transform } from "../../net/engine.ts";
 import { BodyScanner } from "../../protocol/http/body_scanner.ts";
 import type { HttpResponse } from "../../protocol/http/response.ts";
 
@@ -19,9 +19,10 @@ export interface BodyWay {
 
 const NOTHING = new Uint8Array();
 
-export class BodyPump implements Transform {
+export class BodyPump implements Transform, PipeOwner {
   readonly #way: BodyWay;
   readonly #scanner: BodyScanner;
+  readonly #ended = Promise.withResolvers<PumpEnd>();
   /** The data without chunk frames; used with `unframe`. */
   #pieces: Uint8Array[] = [];
   #bytes: Uint8Array = NOTHING;
@@ -67,15 +68,19 @@ export class BodyPump implements Transform {
   }
 
   /** Runs until the body ends or either side has gone. Closes neither connection. */
-  async run(engine: TcpEngine): Promise<PumpEnd> {
-    const { client, link: { connection, inbox } } = this.#way;
-    try {
-      const { ended } = engine.pipe({ from: connection, to: client, inbox, transform: this });
-      return this.#endOf(await ended);
-    } catch (error) {
-      if (error instanceof ProtocolError) return "origin_protocol_error";
-      throw error;
-    }
+  run(engine: TcpEngine): Promise<PumpEnd> {
+    const { client: to, link: { connection: from, inbox } } = this.#way;
+    engine.pipe({ from, to, inbox, transform: this, owner: this });
+    return this.#ended.promise;
+  }
+
+  pipeEnded(end: PipeEnd): void {
+    this.#ended.resolve(this.#endOf(end));
+  }
+
+  pipeFailed(error: unknown): void {
+    if (error instanceof ProtocolError) this.#ended.resolve("origin_protocol_error");
+    else this.#ended.reject(error);
   }
 
   #endOf(end: PipeEnd): PumpEnd {

@@ -11,7 +11,7 @@ import { UserControl, userControl } from "../../protocol/rtmp/message.ts";
 import type { EndedBy, Metrics } from "../../core/contracts.ts";
 import type { OriginLink } from "./origin_link.ts";
 import type { RtmpTimeouts } from "./dependencies.ts";
-import { type Direction, Flow } from "./flow.ts";
+import { type Direction, Flow, type FlowOwner } from "./flow.ts";
 
 /** How long a peer may take to read its last bytes, milliseconds. */
 export const LINGER = 2000;
@@ -30,11 +30,11 @@ export interface PairEnd {
   readonly error?: ProxyError;
 }
 
-type PairEvent =
-  | { readonly side: "client" | "origin"; readonly end: PipeEnd }
-  | { readonly side: "client" | "origin"; readonly end: ProxyError }
-  | { readonly side: "client" | "origin"; readonly end: "stalled" }
-  | { readonly side: "proxy"; readonly end: "idle" | "shutdown" | EndedBy };
+/** What ends a pair: a direction, what a peer does wrong, or somebody else; `side` is who caused it. */
+interface PairEvent {
+  readonly side: "client" | "origin" | "proxy";
+  readonly end: PipeEnd | ProxyError | "stalled" | "idle" | "shutdown" | EndedBy;
+}
 
 /** Bytes received, and how many of them were rewritten. */
 interface Counted {
@@ -56,59 +56,70 @@ export interface PairParts {
   readonly up: Direction;
   readonly down: Direction;
   readonly metrics: Metrics;
-  /** Called as soon as the pair has ended, before the two connections are closed gently. */
-  readonly onOver: () => void;
+  readonly owner: PairOwner;
 }
 
-export class RelayedPair {
-  readonly #parts: PairParts;
+export interface PairOwner {
+  /** Whether a wish of the client is for the stream being relayed; such a wish is passed on. */
+  isSameStream(wish: StreamCommand): boolean;
+  /** The pair has ended; its connections are closed gently next. */
+  pairOver(): void;
+  /**
+   * Called once, not by the constructor. The promise resolves once both connections are closed, or only
+   * the origin's if there is a wish or an error; it rejects if there is a bug.
+   */
+  pairEnded(ending: Promise<PairEnd>): void;
+}
+
+export class RelayedPair implements FlowOwner {
+  readonly #intent: PairParts["intent"];
+  readonly #client: Connection;
+  readonly #link: OriginLink;
+  readonly #metrics: Metrics;
+  readonly #owner: PairOwner;
   readonly #up: Flow;
   readonly #down: Flow;
-  readonly #ended = Promise.withResolvers<PairEvent>();
-  readonly #downEvent: Promise<PairEvent>;
-  #upEvent: Promise<PairEvent>;
-  readonly #stalls: { readonly client: StallWatch; readonly origin: StallWatch };
+  readonly #clientStall: StallWatch;
+  readonly #originStall: StallWatch;
+  #isOver = false;
+  /** What a direction has thrown that nobody else has caused. */
+  #bug: unknown;
   #idleFor = 0;
   #pings = 0;
   #age = 0;
   #counted: Counted;
 
   constructor(parts: PairParts) {
-    this.#parts = parts;
-    const { engine, client, link: { connection: origin } } = parts;
-    this.#up = new Flow(engine, parts.up, { from: client, to: origin });
-    this.#down = new Flow(engine, parts.down, { from: origin, to: client });
-    this.#stalls = { client: new StallWatch(client), origin: new StallWatch(origin) };
+    const { engine, client, link, link: { connection: origin } } = parts;
+    this.#intent = parts.intent;
+    this.#client = client;
+    this.#link = link;
+    this.#metrics = parts.metrics;
+    this.#owner = parts.owner;
+    this.#up = new Flow(engine, parts.up, { from: client, to: origin }, this);
+    this.#down = new Flow(engine, parts.down, { from: origin, to: client }, this);
+    this.#clientStall = new StallWatch(client);
+    this.#originStall = new StallWatch(origin);
     this.#counted = this.#read();
-    this.#downEvent = watch("origin", this.#down.run());
-    this.#upEvent = watch("client", this.#up.run());
+    this.#down.run();
+    this.#up.run();
   }
 
-  /**
-   * Waits until the pair ends or the client asks for a stream.
-   *
-   * @param isSameStream tells whether a wish is for the stream being relayed; such a wish is passed
-   * on
-   * @returns once both connections are closed, or only the origin's if there is a wish or an error
-   */
-  async run(isSameStream: (wish: StreamCommand) => boolean): Promise<PairEnd> {
-    const { relay } = this.#up;
-    while (true) {
-      const event = await Promise.race([this.#upEvent, this.#downEvent, this.#ended.promise]);
-      if (event.end !== "stopped") return await this.#end(event);
-      const wish = relay.wish!;
-      if (!isSameStream(wish)) {
-        await this.#leaveOrigin();
-        return { reason: "moved", wish };
-      }
-      relay.passWish();
-      this.#upEvent = watch("client", this.#up.run());
-    }
+  flowEnded(flow: Flow, end: PipeEnd): void {
+    if (end === "stopped") this.#heed(this.#up.relay.wish!);
+    else this.#over({ side: this.#sideOf(flow), end });
+  }
+
+  flowFailed(flow: Flow, error: unknown): void {
+    const isPeers = error instanceof ProtocolError || error instanceof MemoryLimitError;
+    if (isPeers) return this.#over({ side: this.#sideOf(flow), end: error });
+    this.#bug = error;
+    if (!this.#isOver) this.#finish(Promise.reject(error));
   }
 
   /** Ends the pair from outside. */
   end(reason: "idle" | "shutdown" | EndedBy): void {
-    this.#ended.resolve({ side: "proxy", end: reason });
+    this.#over({ side: "proxy", end: reason });
   }
 
   /**
@@ -119,13 +130,12 @@ export class RelayedPair {
    * @param elapsed milliseconds since the last call
    */
   sweep(elapsed: number, limits: Pick<RtmpTimeouts, "idle" | "stall">): void {
-    const { client, origin } = this.#stalls;
-    const stalled = client.sweep(elapsed) >= limits.stall
+    const stalled = this.#clientStall.sweep(elapsed) >= limits.stall
       ? "client"
-      : origin.sweep(elapsed) >= limits.stall
+      : this.#originStall.sweep(elapsed) >= limits.stall
       ? "origin"
       : undefined;
-    if (stalled !== undefined) this.#ended.resolve({ side: stalled, end: "stalled" });
+    if (stalled !== undefined) this.#over({ side: stalled, end: "stalled" });
     this.#age += elapsed;
     if (this.#count() > 0) this.#idleFor = this.#pings = 0;
     else this.#idleFor += elapsed;
@@ -134,14 +144,14 @@ export class RelayedPair {
   }
 
   #ping(): void {
-    if (this.#parts.intent !== "play") return;
+    if (this.#intent !== "play") return;
     const ping = userControl(UserControl.pingRequest, this.#age % 2 ** 32);
     if (this.#down.insert(() => this.#down.relay.insert(ping))) this.#pings++;
   }
 
   /** @returns bytes received since the last call */
   #count(): number {
-    const { metrics } = this.#parts;
+    const metrics = this.#metrics;
     const before = this.#counted;
     const now = this.#read();
     this.#counted = now;
@@ -161,14 +171,43 @@ export class RelayedPair {
     };
   }
 
+  #heed(wish: StreamCommand): void {
+    if (this.#isOver) return;
+    try {
+      if (!this.#owner.isSameStream(wish)) return this.#finish(this.#move(wish));
+      this.#up.relay.passWish();
+      this.#up.run();
+    } catch (error) {
+      this.#finish(Promise.reject(error));
+    }
+  }
+
+  #sideOf(flow: Flow): "client" | "origin" {
+    return flow === this.#up ? "client" : "origin";
+  }
+
+  #over(event: PairEvent): void {
+    if (!this.#isOver) this.#finish(this.#end(event));
+  }
+
+  #finish(ending: Promise<PairEnd>): void {
+    this.#isOver = true;
+    this.#owner.pairEnded(ending);
+  }
+
+  async #move(wish: StreamCommand): Promise<PairEnd> {
+    await this.#leaveOrigin();
+    return { reason: "moved", wish };
+  }
+
   async #end({ side, end }: PairEvent): Promise<PairEnd> {
-    this.#parts.onOver();
+    this.#owner.pairOver();
     const reason = reasonOf(side, end);
     if (!(end instanceof ProxyError)) {
       await this.#close(reason, side);
       return { reason };
     }
-    const { metrics } = this.#parts;
+    const metrics = this.#metrics;
     if (end instanceof MemoryLimitError) {
       metrics.count("srs_proxy_rtmp_refused_total", { reason: `memory_${end.level}` });
     } else if (side !== "proxy") metrics.count("srs_proxy_rtmp_protocol_errors_total", { side });
@@ -184,35 +223,28 @@ export class RelayedPair {
    * @param side the side that caused it; a side that has gone or reads nothing is not waited for
    */
   async #close(reason: EndReason, side: PairEvent["side"]): Promise<void> {
-    const { client, link } = this.#parts;
+    const [client, link] = [this.#client, this.#link];
     const isStalled = reason === "stalled";
     const clientLeft = reason === "client_closed" || (isStalled && side === "client");
     const originLeft = reason === "origin_closed" || (isStalled && side === "origin");
     if (clientLeft) client.close();
     if (originLeft) link.connection.close();
     await Promise.all([
-      clientLeft ? undefined : client.closeGently(LINGER, this.#upEvent),
-      originLeft ? undefined : link.connection.closeGently(LINGER, this.#downEvent),
+      clientLeft ? undefined : client.closeGently(LINGER, this.#up.settled()),
+      originLeft ? undefined : link.connection.closeGently(LINGER, this.#down.settled()),
     ]);
-    await Promise.all([this.#upEvent, this.#downEvent]);
+    await Promise.all([this.#up.settled(), this.#down.settled()]);
+    if (this.#bug !== undefined) throw this.#bug;
     this.#count();
   }
 
   async #leaveOrigin(): Promise<void> {
-    const { client, link } = this.#parts;
+    const [client, link] = [this.#client, this.#link];
     link.connection.close();
     using _deadline = client.closeAfter(LINGER);
-    await this.#downEvent;
+    await this.#down.settled();
     this.#count();
   }
-}
-
-function watch(side: "client" | "origin", running: Promise<PipeEnd>): Promise<PairEvent> {
-  return running.then((end): PairEvent => ({ side, end }), (error): PairEvent => {
-    const isPeers = error instanceof ProtocolError || error instanceof MemoryLimitError;
-    if (isPeers) return { side, end: error };
-    throw error;
-  });
 }
 
 function reasonOf(side: PairEvent["side"], end: PairEvent["end"]): EndReason {

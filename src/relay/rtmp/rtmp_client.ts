@@ -4,34 +4,36 @@
 
 import { addressGroup } from "../../core/address_group.ts";
 import { formatAddress } from "../../core/endpoint.ts";
-import { ProtocolError, ProxyError, toProxyError } from "../../core/errors.ts";
-import { type MemoryHold, MemoryLimitError } from "../../core/memory_budget.ts";
+import { ProxyError, toProxyError } from "../../core/errors.ts";
+import type { MemoryHold } from "../../core/memory_budget.ts";
 import type { EndedBy } from "../../core/contracts.ts";
 import { endedBy } from "../../core/ended_by.ts";
-import { streamKeyFromRtmp } from "../../core/stream_key.ts";
-import type { Deadline } from "../../net/deadline.ts";
 import { Inbox } from "../../net/inbox.ts";
 import type { Connection } from "../../net/engine.ts";
 import type { ChunkRelay } from "../../protocol/rtmp/chunk_relay.ts";
-import { ClientConversation, refusal, type Said } from "../../protocol/rtmp/client_conversation.ts";
-import type { StreamCommand } from "../../protocol/rtmp/command.ts";
 import {
-  checkVersion,
-  HANDSHAKE_BLOCK,
-  HANDSHAKE_GREETING,
-} from "../../protocol/rtmp/handshake.ts";
+  type ClientConversation,
+  refusal,
+  type Said,
+} from "../../protocol/rtmp/client_conversation.ts";
+import type { StreamCommand } from "../../protocol/rtmp/command.ts";
 import { type JoinedRelays, joinRelays } from "../../protocol/rtmp/join_relays.ts";
 import type { RtmpMessage } from "../../protocol/rtmp/message.ts";
 import { MessageWriter } from "../../protocol/rtmp/message_writer.ts";
 import type { OriginScript } from "../../protocol/rtmp/origin_conversation.ts";
-import { answerGreeting } from "./greeting.ts";
 import type { Conversed, OriginLink } from "./origin_link.ts";
 import type { RtmpDependencies } from "./dependencies.ts";
-import { LINGER, type PairEnd, RelayedPair } from "./relayed_pair.ts";
+import { converse, shakeHands } from "./client_opening.ts";
+import { LINGER, type PairEnd, type PairOwner, RelayedPair } from "./relayed_pair.ts";
+import { callFailed, countFault, OriginRejection } from "./refusals.ts";
 import { StreamSession } from "./stream_session.ts";
+import { isForStream, keyOf, outlineOf, type WishOutline } from "./wishes.ts";
 
-/** A client's connection and everything that depends on it. */
-export class RtmpClient {
+/**
+ * A client's connection and everything that depends on it. While bytes flow no function is suspended:
+ * a stack of them for every idle player would take more memory than all the rest.
+ */
+export class RtmpClient implements PairOwner {
   readonly #client: Connection;
   readonly #deps: RtmpDependencies;
   readonly #inbox = new Inbox();
@@ -46,12 +48,18 @@ export class RtmpClient {
   #session: StreamSession | undefined;
   /** Why the session was ended before bytes flowed. */
   #ended: "shutdown" | EndedBy | undefined;
+  readonly #onOver: (client: RtmpClient) => void;
+  readonly #over = Promise.withResolvers<void>();
+  /** What is being relayed. */
+  #stream: RelayedStream | undefined;
   /** A read of the inbox that was started while no bytes flowed. */
   #aheadRead: Promise<boolean> | undefined;
 
-  constructor(client: Connection, deps: RtmpDependencies) {
+  /** @param onOver called when it has been served */
+  constructor(client: Connection, deps: RtmpDependencies, onOver: (client: RtmpClient) => void) {
     this.#client = client;
     this.#deps = deps;
+    this.#onOver = onOver;
     this.#memory = deps.identifyMemory.open(addressGroup(client.peer.host));
     this.#inbox.countIn(this.#memory);
   }
@@ -87,30 +95,44 @@ export class RtmpClient {
   }
 
   /** Serves the client to its end. Never throws errors caused by the client or an origin. */
-  async run(): Promise<void> {
-    using _memory = this.#memory;
+  run(): Promise<void> {
+    this.#proceed(this.#begin());
+    return this.#over.promise;
+  }
+
+  /** Waits until bytes flow, whose end begins the next phase, or all is over. */
+  async #proceed(phase: Promise<Phase>): Promise<void> {
     try {
-      if (!await this.#shakeHands()) return;
-      this.#hasShakenHands = true;
-      const conversation = await this.#converse();
-      if (conversation !== undefined) await this.#serve(conversation);
+      if (await this.#guard(phase) === "flows") return;
+    } catch (bug) {
+      // Heard of by whoever awaits `run`.
+      this.#over.reject(bug);
+    }
+    this.#memory[Symbol.dispose]();
+    this.#onOver(this);
+    this.#over.resolve();
+  }
+
+  async #guard(phase: Promise<Phase>): Promise<Phase> {
+    try {
+      return await phase;
     } catch (error) {
-      this.#countFault(error);
-      if (this.#hasShakenHands) await this.#refuse(0, callFailed(error));
+      const fault = countFault(this.#deps.metrics, error);
+      if (this.#hasShakenHands) await this.#refuse(0, callFailed(fault));
+      return "over";
     }
   }
 
-  /**
-   * Counts an error caused by the client, or by others that share its memory budget. @throws any
-   * other
-   */
-  #countFault(error: unknown): asserts error is ProxyError {
-    const { metrics } = this.#deps;
-    if (error instanceof ProtocolError) {
-      metrics.count("srs_proxy_rtmp_protocol_errors_total", { side: "client" });
-    } else if (error instanceof MemoryLimitError) {
-      metrics.count("srs_proxy_rtmp_refused_total", { reason: `memory_${error.level}` });
-    } else throw error;
+  async #begin(): Promise<Phase> {
+    const opening = {
+      ...{ client: this.#client, inbox: this.#inbox, memory: this.#memory },
+      ...{ writer: this.#writer, deps: this.#deps },
+    };
+    if (!await shakeHands(opening)) return "over";
+    this.#hasShakenHands = true;
+    const conversation = await converse(opening);
+    if (conversation === undefined) return "over";
+    return await this.#serve(conversation, conversation.said, conversation.wish!);
   }
 
   /**
@@ -122,61 +144,17 @@ export class RtmpClient {
     this.#memory[Symbol.dispose]();
   }
 
-  async #shakeHands(): Promise<boolean> {
-    using deadline = this.#client.closeAfter(this.#deps.timeouts().handshake);
-    const [inbox, client] = [this.#inbox, this.#client];
-    if (!await inbox.require(client, 1)) return this.#countEarlyEnd("handshake", deadline);
+  async #serve(
+    conversation: ClientConversation,
+    said: readonly Said[],
+    wish: StreamCommand,
+  ): Promise<Phase> {
+    this.#session = undefined;
     try {
-      checkVersion(inbox.bytes[0]!);
-    } catch {
-      this.#deps.metrics.count("srs_proxy_rtmp_protocol_errors_total", { side: "client" });
-      return false;
-    }
-    if (!await inbox.require(client, HANDSHAKE_GREETING)) {
-      return this.#countEarlyEnd("handshake", deadline);
-    }
-    await client.write(answerGreeting(inbox.bytes));
-    inbox.consume(HANDSHAKE_GREETING);
-    if (!await inbox.require(client, HANDSHAKE_BLOCK)) {
-      return this.#countEarlyEnd("handshake", deadline);
-    }
-    inbox.consume(HANDSHAKE_BLOCK);
-    return true;
-  }
-
-  async #converse(): Promise<ClientConversation | undefined> {
-    using deadline = this.#client.closeAfter(this.#deps.timeouts().identify);
-    const conversation = new ClientConversation(this.#writer, this.#memory);
-    while (true) {
-      const taken = this.#inbox.length > 0 ? conversation.push(this.#inbox.bytes) : 0;
-      this.#inbox.consume(taken);
-      await this.#client.write(this.#writer.take());
-      if (conversation.wish !== undefined) return conversation;
-      if (!await this.#inbox.fill(this.#client)) {
-        this.#countEarlyEnd("identify", deadline);
-        return undefined;
-      }
-    }
-  }
-
-  #countEarlyEnd(phase: "handshake" | "identify", deadline: Deadline): false {
-    const reason = deadline.passed ? `${phase}_timeout` as const : `left_in_${phase}` as const;
-    this.#deps.metrics.count("srs_proxy_rtmp_refused_total", { reason });
-    return false;
-  }
-
-  async #serve(conversation: ClientConversation): Promise<void> {
-    let said = conversation.said;
-    let next = conversation.wish;
-    while (next !== undefined) {
-      const wish = next;
-      this.#session = undefined;
-      try {
-        next = await this.#serveStream(conversation, said, wish);
-      } catch (error) {
-        return await this.#refuseStream(wish, this.#reasonOf(error));
-      }
-      if (next !== undefined) said = conversation.openingFor(next);
+      return await this.#serveStream(conversation, said, wish);
+    } catch (error) {
+      await this.#refuseStream(outlineOf(wish), this.#reasonOf(error));
+      return "over";
     }
   }
 
@@ -185,25 +163,67 @@ export class RtmpClient {
     return this.#client.closed ? GONE : toProxyError(error);
   }
 
-  /** @returns the client's next wish, if it has one */
   async #serveStream(
     conversation: ClientConversation,
     said: readonly Said[],
     wish: StreamCommand,
-  ): Promise<StreamCommand | undefined> {
-    using session = this.#beginStream(conversation, wish);
-    using link = await session.findOrigin();
-    this.#link = link;
-    const { chunkSize } = conversation.scanner;
-    const script = { said, wish, chunkSize };
-    const joined = await this.#join(conversation, session, link, script);
-    if (this.#ended !== undefined) return await this.#dismiss(session, this.#ended);
-    const end = await this.#relayBytes(conversation, session, link, joined);
-    session.endReason = end.reason;
-    if (end.error !== undefined) {
-      await this.#refuse(wish.message.streamId, callFailed(end.error));
+  ): Promise<Phase> {
+    const session = this.#beginStream(conversation, wish);
+    let phase: Phase = "over";
+    let link: OriginLink | undefined;
+    try {
+      link = await session.findOrigin();
+      this.#link = link;
+      const { chunkSize } = conversation.scanner;
+      const script = { said, wish, chunkSize };
+      const joined = await this.#join(conversation, session, link, script);
+      if (this.#ended !== undefined) await this.#dismiss(session, this.#ended);
+      else {
+        this.#relayBytes({ conversation, wish: outlineOf(wish), session, link }, joined);
+        phase = "flows";
+      }
+      return phase;
+    } finally {
+      if (phase === "over") leave(session, link);
     }
-    return end.wish;
+  }
+
+  isSameStream(next: StreamCommand): boolean {
+    const { conversation, session } = this.#stream!;
+    return session.isOpen && isForStream(session.stream, conversation, next);
+  }
+
+  pairOver(): void {
+    this.#stream?.session.release();
+  }
+
+  pairEnded(ending: Promise<PairEnd>): void {
+    this.#proceed(this.#finish(this.#stream!, ending));
+  }
+
+  /** Bytes no longer flow: says farewell, or serves the stream that the client switches to. */
+  async #finish(
+    { conversation, wish, session, link, down }: RelayedStream,
+    ending: Promise<PairEnd>,
+  ): Promise<Phase> {
+    let next: StreamCommand | undefined;
+    try {
+      const end = await ending;
+      this.#pair = this.#stream = undefined;
+      for (const piece of this.#client.closed ? [] : down.cut()) await this.#send(piece);
+      this.#writer.follow(down.receiverChunkSize);
+      session.endReason = end.reason;
+      if (end.error !== undefined) await this.#refuse(wish.streamId, callFailed(end.error));
+      next = end.wish;
+    } catch (error) {
+      this.#pair = this.#stream = undefined;
+      leave(session, link);
+      await this.#refuseStream(wish, this.#reasonOf(error));
+    } finally {
+      leave(session, link);
+    }
+    if (next === undefined) return "over";
+    return await this.#serve(conversation, conversation.openingFor(next), next);
   }
 
   /** Ends the conversation with the origin, so that it is not kept in memory while bytes flow. */
@@ -222,7 +242,7 @@ export class RtmpClient {
   /**
    * The origin had decided just before the session was ended, so the client has been told already.
    */
-  async #dismiss(session: StreamSession, reason: "shutdown" | EndedBy): Promise<undefined> {
+  async #dismiss(session: StreamSession, reason: "shutdown" | EndedBy): Promise<void> {
     session.endReason = reason;
     session.release();
     this.#session = undefined;
@@ -270,16 +290,6 @@ export class RtmpClient {
     return conversed;
   }
 
-  /** A wish without a valid key counts as another stream: it is refused when it is served. */
-  #isFor(stream: string, conversation: ClientConversation, wish: StreamCommand): boolean {
-    try {
-      return keyOf(conversation, wish) === stream;
-    } catch (error) {
-      if (error instanceof ProxyError) return false;
-      throw error;
-    }
-  }
-
   /**
    * Keeps one read pending while nothing else reads, to notice when the client leaves. If the
    * client sends something instead, only that is read, and its bytes wait for the origin.
@@ -302,31 +312,22 @@ export class RtmpClient {
     this.#link?.connection.close();
   }
 
-  async #relayBytes(
-    conversation: ClientConversation,
-    session: StreamSession,
-    link: OriginLink,
-    { up, down, pendingRead }: Joined,
-  ): Promise<PairEnd> {
+  #relayBytes(stream: Omit<RelayedStream, "down">, { up, down, pendingRead }: Joined): void {
+    const { session, link } = stream;
     this.#relay = up;
+    this.#stream = { ...stream, down };
+    const pendingOfClient = this.#aheadRead;
+    this.#aheadRead = undefined;
     this.#pair = new RelayedPair({
       intent: session.intent,
       engine: this.#deps.engine,
       client: this.#client,
       link,
-      up: { inbox: this.#inbox, relay: up, pendingRead: this.#aheadRead },
+      up: { inbox: this.#inbox, relay: up, pendingRead: pendingOfClient },
       down: { inbox: link.inbox, relay: down, pendingRead },
       metrics: this.#deps.metrics,
-      onOver: () => session.release(),
+      owner: this,
     });
-    this.#aheadRead = undefined;
-    const end = await this.#pair.run((next) => {
-      return session.isOpen && this.#isFor(session.stream, conversation, next);
-    });
-    this.#pair = undefined;
-    for (const piece of this.#client.closed ? [] : down.cut()) await this.#send(piece);
-    this.#writer.follow(down.receiverChunkSize);
-    return end;
   }
 
   /** Passes on what the origin sends before its decision. */
@@ -341,13 +342,13 @@ export class RtmpClient {
     await this.#client.write(bytes);
   }
 
-  async #refuseStream(wish: StreamCommand, error: ProxyError): Promise<void> {
+  async #refuseStream(wish: WishOutline, error: ProxyError): Promise<void> {
     const code = error instanceof OriginRejection ? error.status : error.rtmpStatus(wish.intent);
     this.#reportRefusal(wish, error);
-    await this.#refuse(wish.message.streamId, { code, description: error.message });
+    await this.#refuse(wish.streamId, { code, description: error.message });
   }
 
-  #reportRefusal(wish: StreamCommand, error: ProxyError): void {
+  #reportRefusal(wish: Pick<StreamCommand, "intent" | "name">, error: ProxyError): void {
     this.#deps.metrics.count("srs_proxy_rtmp_refused_total", { reason: error.code });
     const { id, stream, tried } = this.#session ?? {};
     this.#deps.sessions.refused({
@@ -370,28 +371,27 @@ export class RtmpClient {
   }
 }
 
+/** Where a client stands when nothing is being done for it. */
+type Phase = "flows" | "over";
+
+/** A stream that is being relayed. */
+interface RelayedStream {
+  readonly conversation: ClientConversation;
+  readonly wish: WishOutline;
+  readonly session: StreamSession;
+  readonly link: OriginLink;
+  readonly down: ChunkRelay;
+}
+
 /** Both directions, and a pending read of the origin's connection. */
 interface Joined extends JoinedRelays {
   readonly pendingRead: Promise<boolean> | undefined;
 }
 
-/** The origin has refused the client before being asked for a stream. */
-class OriginRejection extends ProxyError {
-  /** The `code` for the client's `onStatus`: the origin's own. */
-  readonly status: string;
-
-  constructor(status: string, description: string) {
-    super("origin_refused", description || "Origin refuses the client");
-    this.status = status || "NetConnection.Connect.Rejected";
-  }
+/** Lets go of a stream and its origin; may be called again. */
+function leave(session: StreamSession, link: OriginLink | undefined): void {
+  link?.[Symbol.dispose]();
+  session[Symbol.dispose]();
 }
 
 const GONE = new ProxyError("client_gone", "Client has left");
-
-function keyOf({ connect }: ClientConversation, { name: stream }: StreamCommand): string {
-  return streamKeyFromRtmp({ ...connect, stream }).key;
-}
-
-function callFailed(error: ProxyError): { code: string; description: string } {
-  return { code: "NetConnection.Call.Failed", description: error.message };
-}

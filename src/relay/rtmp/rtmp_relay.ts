@@ -28,6 +28,7 @@ export interface RtmpRelayOptions extends Omit<RtmpDependencies, "failures"> {
 export class RtmpRelay implements AsyncDisposable {
   readonly #options: RtmpRelayOptions & RtmpDependencies;
   readonly #clients = new Set<RtmpClient>();
+  readonly #onOver = (client: RtmpClient): void => void this.#clients.delete(client);
   readonly #server: TcpServer;
   readonly #sweeper: Sweeper;
 
@@ -115,14 +116,10 @@ export class RtmpRelay implements AsyncDisposable {
     return undefined;
   }
 
-  async #serve(connection: Connection): Promise<void> {
-    const client = new RtmpClient(connection, this.#options);
+  #serve(connection: Connection): Promise<void> {
+    const client = new RtmpClient(connection, this.#options, this.#onOver);
     this.#clients.add(client);
-    try {
-      await client.run();
-    } finally {
-      this.#clients.delete(client);
-    }
+    return client.run();
   }
 
   #sweep(elapsed: number): void {

@@ -22,7 +22,8 @@ export class StreamSession implements Disposable {
   endReason: EndReason = "error";
   readonly #deps: RtmpDependencies;
   readonly #client: Connection;
-  readonly #gone = new AbortController();
+  /** Aborted when the client leaves; absent once an origin is found. */
+  #gone: AbortController | undefined = new AbortController();
   /** Measures what flows, once the origin serves the stream. */
   #flow: ConnectionFlow | undefined;
   #released = false;
@@ -44,7 +45,7 @@ export class StreamSession implements Disposable {
 
   /** Stops looking for an origin. */
   abandon(): void {
-    this.#gone.abort();
+    this.#gone?.abort();
   }
 
   /**
@@ -56,7 +57,7 @@ export class StreamSession implements Disposable {
     const { resolver, engine } = this.#deps;
     const timeouts = this.#deps.timeouts();
     const { stream, intent, id: session } = this;
-    const gone = this.#gone.signal;
+    const { signal: gone } = this.#gone!;
     const { link } = await tryOrigins(this.#deps, {
       protocol: "rtmp",
       timeout: timeouts.answer,
@@ -72,6 +73,7 @@ export class StreamSession implements Disposable {
       failed: (origin, { code }) => this.tried.push({ origin, code }),
       isGone: () => gone.aborted || this.#client.closed,
     });
+    this.#gone = undefined;
     return link;
   }
 
