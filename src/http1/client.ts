@@ -25,7 +25,13 @@ export class HttpClient {
 
   /** Starts one read, or joins the one in progress. @returns false when the connection has ended */
   more(): Promise<boolean> {
-    this.#reading ??= this.inbox.more(this.connection).finally(() => this.#reading = undefined);
+    this.#reading ??= this.inbox.more(this.connection).then((isThere) => {
+      this.#reading = undefined;
+      return isThere;
+    }, (error) => {
+      this.#reading = undefined;
+      throw error;
+    });
     return this.#reading;
   }
 
@@ -46,11 +52,10 @@ export class HttpClient {
     this.#watcher = undefined;
   }
 
-  async #watch(onGone: () => void): Promise<void> {
-    while (this.#watcher === onGone && this.inbox.length < MAX_AHEAD) {
-      if (await this.more()) continue;
-      if (this.#watcher === onGone) onGone();
-      return;
-    }
+  /** Not a loop of an async function, because there is one of these for every idle player. */
+  #watch(onGone: () => void): void {
+    if (this.#watcher !== onGone || this.inbox.length >= MAX_AHEAD) return;
+    const leave = () => void (this.#watcher === onGone && onGone());
+    this.more().then((isThere) => isThere ? this.#watch(onGone) : leave(), leave);
   }
 }

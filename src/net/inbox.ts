@@ -95,14 +95,15 @@ export class Inbox {
    *
    * @returns false when the connection is over
    */
-  async more(connection: ByteSource): Promise<boolean> {
+  more(connection: ByteSource): Promise<boolean> {
     const { length } = this;
     const capacity = this.#buffer.length || this.#first;
     this.#makeRoom(length < capacity ? capacity : Math.max(length * 2, this.#first));
-    const count = await connection.read(this.#buffer.subarray(this.#end));
-    if (count === null) return false;
-    this.#end += count;
-    return true;
+    // Not async, because this is pending for every idle player.
+    return connection.read(this.#buffer.subarray(this.#end)).then((count) => {
+      this.#end += count ?? 0;
+      return count !== null;
+    });
   }
 
   /**

@@ -11,7 +11,7 @@ export type PumpEnd = "complete" | "client_gone" | "origin_gone" | "origin_proto
 
 export interface BodyWay {
   readonly link: OriginConnection;
-  readonly response: HttpResponse;
+  readonly bodyLength: HttpResponse["bodyLength"];
   readonly client: Connection;
   /** Whether to remove chunked encoding, for a client that does not understand it. */
   readonly unframe: boolean;
@@ -32,7 +32,7 @@ export class BodyPump implements Transform, PipeOwner {
 
   constructor(way: BodyWay) {
     this.#way = way;
-    const { bodyLength } = way.response;
+    const { bodyLength } = way;
     this.#scanner = way.unframe
       ? new BodyScanner(bodyLength, (bytes) => this.#pieces.push(bytes))
       : new BodyScanner(bodyLength);

@@ -56,3 +56,6 @@ export function framingOf(
   if (bodyLength === "until_close" || unframe) return undefined;
   return [{ name: "Transfer-Encoding", value: "chunked" }];
 }
+
+/** Fields that describe the origin's bytes; wrong once the body has been rewritten. */
+export const REPRESENTATION = new Set(["accept-ranges", "content-md5", "digest", "repr-digest"]);

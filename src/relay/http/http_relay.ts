@@ -88,7 +88,10 @@ export class HttpRelay implements RelaySessions, AsyncDisposable {
   private constructor(options: HttpRelayOptions) {
     this.#options = options;
     const pool = new OriginPool(options.engine);
-    this.#services = { deps: options, pool, forwarder: new Forwarder(options, pool, "http") };
+    this.#services = {
+      ...{ deps: options, pool, forwarder: new Forwarder(options, pool, "http") },
+      over: (session) => this.#over(session),
+    };
     this.#files = new OriginFiles(options, this.#services);
     try {
       this.#server = Http1Server.open({
@@ -191,25 +194,30 @@ export class HttpRelay implements RelaySessions, AsyncDisposable {
     return undefined;
   }
 
-  async #handle(exchange: HttpExchange): Promise<void> {
+  #handle(exchange: HttpExchange): Promise<void> {
     const { api, signals } = this.#options;
     const { path } = exchange.request;
     const isApis = API.test(path) && path !== PAGES_LIST;
-    if (api !== undefined && isApis) return await api.serve(exchange);
-    if (signals !== undefined && path.startsWith(SIGNALS)) return await signals.serve(exchange);
-    try {
-      if (await this.#answerMethod(exchange)) return;
-      await dropSmallBody(exchange, this.#options.timeouts().head);
-      this.#options.hopMark.requireNew(exchange.request.fields.tokens("via"));
-      const media = await this.#findMedia(exchange);
-      if (media === undefined) await this.#answerOther(exchange);
-      else await this.#answerMedia(exchange, media);
-    } catch (thrown) {
-      const error = toProxyError(thrown);
-      if (error.source === "internal") this.#options.onError(thrown);
-      this.#countRefused(error.code);
-      await this.#answerError(exchange, error);
-    }
+    if (api !== undefined && isApis) return api.serve(exchange);
+    if (signals !== undefined && path.startsWith(SIGNALS)) return signals.serve(exchange);
+    return this.#answer(exchange).catch((thrown) => this.#refuse(exchange, thrown));
+  }
+
+  async #answer(exchange: HttpExchange): Promise<void> {
+    if (await this.#answerMethod(exchange)) return;
+    await dropSmallBody(exchange, this.#options.timeouts().head);
+    this.#options.hopMark.requireNew(exchange.request.fields.tokens("via"));
+    const media = await this.#findMedia(exchange);
+    if (media === undefined) await this.#answerOther(exchange);
+    // Not awaited here, so that nothing is kept suspended for hours.
+    else return this.#answerMedia(exchange, media);
+  }
+
+  async #refuse(exchange: HttpExchange, thrown: unknown): Promise<void> {
+    const error = toProxyError(thrown);
+    if (error.source === "internal") this.#options.onError(thrown);
+    this.#countRefused(error.code);
+    await this.#answerError(exchange, error);
   }
 
   /** Answers OPTIONS and methods that are not allowed. @returns whether it has answered */
@@ -249,9 +257,10 @@ export class HttpRelay implements RelaySessions, AsyncDisposable {
     return this.#options.looksForFiles() ? await this.#files.find(exchange) : undefined;
   }
 
-  async #answerMedia(exchange: HttpExchange, media: MediaRequest): Promise<void> {
+  #answerMedia(exchange: HttpExchange, media: MediaRequest): Promise<void> {
     const session = new HttpSession(this.#services, exchange, media);
-    await this.#track(session, () => session.run());
+    this.#running.add(session);
+    return session.run();
   }
 
   /** Answers with the proxy's own page or file, or else with an origin's file. */
@@ -263,17 +272,17 @@ export class HttpRelay implements RelaySessions, AsyncDisposable {
       return await this.#answerMedia(exchange, file);
     }
     const page = new PageExchange(exchange, this.#options.timeouts().stall);
-    await this.#track(page, () => page.run(response));
+    this.#running.add(page);
+    try {
+      await page.run(response);
+    } finally {
+      this.#over(page);
+    }
   }
 
-  async #track(running: Running, run: () => Promise<void>): Promise<void> {
-    this.#running.add(running);
-    try {
-      await run();
-    } finally {
-      this.#running.delete(running);
-      if (this.#running.size === 0) { for (const resolve of this.#whenIdle.splice(0)) resolve(); }
-    }
+  #over(running: Running): void {
+    this.#running.delete(running);
+    if (this.#running.size === 0) { for (const resolve of this.#whenIdle.splice(0)) resolve(); }
   }
 
   async #answerError(exchange: HttpExchange, error: ProxyError): Promise<void> {

@@ -13,8 +13,9 @@ import { extensionOf } from "../../protocol/hls/stream_paths.ts";
 import { encodeSpbhid } from "../../protocol/hls/spbhid.ts";
 import type { Field } from "../../protocol/http/head.ts";
 import type { HttpResponse } from "../../protocol/http/response.ts";
-import { BodyPump } from "./body_pump.ts";
-import { corsFields, framingOf, responseFields } from "./fields.ts";
+import { NotOffered } from "./not_offered.ts";
+import { BodyPump, type PumpEnd } from "./body_pump.ts";
+import { corsFields, framingOf, REPRESENTATION, responseFields } from "./fields.ts";
 import { type OutgoingRequest, outgoingRequest } from "../../http1/outgoing_request.ts";
 import { readBody } from "../../http1/read_body.ts";
 import type { Forwarded, Forwarder } from "../../http1/forward.ts";
@@ -34,7 +35,12 @@ export interface MediaServices {
   readonly deps: HttpDependencies;
   readonly forwarder: Forwarder;
   readonly pool: OriginPool;
+  /** Called when a session has been served. */
+  over(session: HttpSession): void;
 }
+
+/** What must be known of a body when it has ended. */
+type PassedBody = Pick<Forwarded, "link"> & Pick<HttpResponse, "bodyLength" | "reusable">;
 
 const LAST_CHUNK = new TextEncoder().encode("0\r\n\r\n");
 
@@ -43,13 +49,14 @@ export class HttpSession {
   readonly #services: MediaServices;
   readonly #exchange: HttpExchange;
   readonly #media: MediaRequest;
-  readonly #gone = new AbortController();
+  /** Aborted when it ends; absent once an origin has answered. */
+  #gone: AbortController | undefined = new AbortController();
   readonly #tried: TriedOrigin[] = [];
   #ended: EndReason | undefined;
   /** The origin being asked, and the controller that leaves it for another one. */
   #asked: string | undefined;
   #elsewhere: AbortController | undefined;
-  #forwarded: Forwarded | undefined;
+  #forwarded: Pick<Forwarded, "origin" | "link"> | undefined;
   /** Measures what flows, once it has been logged as a session. */
   #flow: ConnectionFlow | undefined;
   #quietFor = 0;
@@ -93,6 +100,7 @@ export class HttpSession {
     } finally {
       if (this.#isResolved) deps.resolver.release(this.id);
       this.#countBytes();
+      this.#services.over(this);
     }
   }
 
@@ -112,7 +120,7 @@ export class HttpSession {
     if (reason === "stream_moved" && this.#isWaiting) return this.#elsewhere?.abort();
     this.#ended = reason;
     this.#exchange.keepAlive = false;
-    this.#gone.abort();
+    this.#gone?.abort();
     this.#forwarded?.link.connection.close();
     if (this.#exchange.connection.isWriting) this.#exchange.connection.close();
   }
@@ -152,21 +160,24 @@ export class HttpSession {
     const { peer, isSecure } = connection;
     const startedAt = deps.clock.now();
     const changes = { query, readable: isPlaylist, peer, isSecure, trustedProxies, hopMark };
-    const forwarded = await this.#forward(outgoingRequest(request, changes));
-    this.#forwarded = forwarded;
+    const forwarded = await this.#forward(outgoingRequest(request, changes), this.#gone!.signal);
+    const { origin, link } = forwarded;
+    this.#forwarded = { origin, link };
+    this.#gone = this.#elsewhere = undefined;
     const seconds = (deps.clock.now() - startedAt) / 1000;
     deps.metrics.observe("srs_proxy_first_byte_seconds", seconds, { protocol: "http" });
     if (forwarded.response.status === 404) await this.#requireOffered();
     const isContent = forwarded.response.status === 200 && request.method === "GET";
     if (isPlaylist && isContent) await this.#answerPlaylist(forwarded, kind);
-    else await this.#passOn(forwarded, isContent && mayBeLive);
+    // Not awaited here, so that nothing of the above is kept for hours.
+    else return this.#passOn(forwarded, isContent && mayBeLive);
   }
 
   /**
    * A player that arrives before the publisher waits at the origin, as with SRS. If the publisher
    * then connects to another origin, the request is repeated there.
    */
-  async #forward(request: OutgoingRequest): Promise<Forwarded> {
+  async #forward(request: OutgoingRequest, gone: AbortSignal): Promise<Forwarded> {
     const waits = this.#media.kind === "live" ? { patience: Infinity } : {};
     while (true) {
       this.#elsewhere = new AbortController();
@@ -176,10 +187,10 @@ export class HttpSession {
           ...waits,
           choose: (failed) => this.#chooseOrigin(failed),
           failed: (origin, { code }) => this.#tried.push({ origin, code }),
-          gone: AbortSignal.any([this.#gone.signal, elsewhere]),
+          gone: AbortSignal.any([gone, elsewhere]),
         });
       } catch (error) {
-        if (!elsewhere.aborted || this.#gone.signal.aborted) throw error;
+        if (!elsewhere.aborted || gone.aborted) throw error;
       }
     }
   }
@@ -230,7 +241,7 @@ export class HttpSession {
       originAddresses: origin.endpoints.http,
     };
     const { body, decoded } = await rewriteBody(whole, response, { kind, target });
-    const fields = this.#fields(forwarded).filter(({ name }) => {
+    const fields = this.#fields(response, origin).filter(({ name }) => {
       const lower = name.toLowerCase();
       return !REPRESENTATION.has(lower) && !(decoded && lower === "content-encoding");
     });
@@ -239,43 +250,53 @@ export class HttpSession {
   }
 
   /** Passes the response on unchanged; a live stream is logged as a session. */
-  async #passOn(forwarded: Forwarded, isStream: boolean): Promise<void> {
-    const { link, response } = forwarded;
-    const exchange = this.#exchange;
-    const { request, connection } = exchange;
+  async #passOn({ link, origin, response }: Forwarded, isStream: boolean): Promise<void> {
+    const { bodyLength, reusable } = response;
+    const { request, connection: client } = this.#exchange;
     // A response with a length is a file that happens to be named like a stream.
-    const isSession = isStream && typeof response.bodyLength !== "number";
+    const isSession = isStream && typeof bodyLength !== "number";
     if (isSession) this.#requireNoDrain();
-    const unframe = response.bodyLength === "chunked" && request.version === "1.0";
-    const framing = framingOf(response, request.method, unframe);
-    if (framing === undefined) exchange.keepAlive = false;
-    const fields = [...this.#fields(forwarded), ...(framing ?? [])];
-    this.#count(response.status);
-    if (isSession) this.#open(forwarded.origin);
-    const pump = new BodyPump({ link, response, client: connection, unframe });
-    const reason = await exchange.begin(response.status, fields, response.reason)
-      ? await this.#pumpBody(pump, response, link)
-      : "client_closed";
+    const unframe = bodyLength === "chunked" && request.version === "1.0";
+    const begun = this.#begin(response, origin, { unframe, isSession });
+    const pump = new BodyPump({ link, bodyLength, client, unframe });
+    let reason: SessionEnd = "client_closed";
+    if (await begun) {
+      const end = await pump.run(this.#services.deps.engine);
+      reason = await this.#endBody(pump, end, { link, bodyLength, reusable });
+    }
     if (isSession) this.#close(reason);
   }
 
-  /** @returns why it ended */
-  async #pumpBody(
-    pump: BodyPump,
+  #begin(
     response: HttpResponse,
-    link: Forwarded["link"],
+    origin: Origin,
+    { unframe, isSession }: { readonly unframe: boolean; readonly isSession: boolean },
+  ): Promise<boolean> {
+    const exchange = this.#exchange;
+    const framing = framingOf(response, exchange.request.method, unframe);
+    if (framing === undefined) exchange.keepAlive = false;
+    const fields = [...this.#fields(response, origin), ...(framing ?? [])];
+    this.#count(response.status);
+    if (isSession) this.#open(origin);
+    return exchange.begin(response.status, fields, response.reason);
+  }
+
+  /** @returns why it ended */
+  async #endBody(
+    pump: BodyPump,
+    end: PumpEnd,
+    { link, bodyLength, reusable }: PassedBody,
   ): Promise<SessionEnd> {
     const { connection } = this.#exchange;
-    const end = await pump.run(this.#services.deps.engine);
     if (end === "complete" && this.#ended === undefined) {
-      if (response.reusable) this.#services.pool.give(link);
+      if (reusable) this.#services.pool.give(link);
       else link.connection.close();
       return "origin_closed";
     }
     link.connection.close();
     if (this.#ended !== undefined && this.#ended !== "client_closed" && pump.canEnd) {
       await connection.write(LAST_CHUNK);
-    } else if (response.bodyLength !== "until_close" || end !== "origin_gone") {
+    } else if (bodyLength !== "until_close" || end !== "origin_gone") {
       // A truncated body must not look complete.
       connection.close();
     }
@@ -284,7 +305,7 @@ export class HttpSession {
     return end === "client_gone" ? "client_closed" : end === "origin_gone" ? "origin_closed" : end;
   }
 
-  #fields({ response, origin }: Forwarded): Field[] {
+  #fields(response: HttpResponse, origin: Origin): Field[] {
     const corsOrigins = this.#services.deps.corsOrigins();
     return responseFields(response, this.#exchange.request, { origin, corsOrigins });
   }
@@ -377,17 +398,3 @@ export class HttpSession {
     sessions.served({ stream, origin: this.#forwarded.origin.id, bytes });
   }
 }
-
-/**
- * The origin does not offer the stream in this format. The play page recognizes this by its reason.
- */
-class NotOffered extends ProxyError {
-  readonly reason = "Not Offered";
-
-  constructor(extension: string) {
-    super("not_found", `The origin of this stream does not offer it as .${extension}, or not yet`);
-  }
-}
-
-/** Fields that describe the origin's bytes; wrong once the body has been rewritten. */
-const REPRESENTATION = new Set(["accept-ranges", "content-md5", "digest", "repr-digest"]);
