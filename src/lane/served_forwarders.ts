@@ -102,6 +102,6 @@ function createMedia(parts: Omit<MediaForwarderParts, "hmac">): Forwarder<MediaC
 }
 
 function createSrt(parts: ForwarderParts<SrtInit, SrtReport>): Forwarder<SrtCommand> {
-  const cookies = new Cookies(parts.init.cookieKey);
+  const cookies = new Cookies(parts.init().cookieKey);
   return new SrtForwarder({ ...parts, cookies, wallTime: Date.now });
 }

@@ -66,12 +66,12 @@ fuzzTest("a million bad datagrams are dropped and counted", async (next) => {
   const engine = openEngine(loop, options);
   const reports = new Reports();
   const forwarder = new MediaForwarder({
-    init: {
+    init: () => ({
       ...{ users: knownUsersMemory(10), lanes: 1 },
       consentTimeout: 30_000,
       maxPaths: 10,
       maxSessionsPerAddress: 10,
-    },
+    }),
     engine,
     tallies: { sessions: new LocalTally(), sockets: new LocalTally() },
     report: reports.take,

@@ -21,7 +21,7 @@ export class ForwarderWorld {
   readonly reports: MediaReport[] = [];
   readonly engine: ManualEngine;
   readonly #forwarder: MediaForwarder;
-  readonly #init: MediaInit;
+  #init: MediaInit;
   readonly #users: KnownUsers;
 
   constructor(init: Partial<MediaInit> = {}) {
@@ -33,7 +33,7 @@ export class ForwarderWorld {
     this.#users = new KnownUsers(this.#init.users);
     this.engine = new ManualEngine(this.#init.maxPaths);
     this.#forwarder = new MediaForwarder({
-      init: this.#init,
+      init: () => this.#init,
       engine: this.engine,
       tallies: { sessions: new LocalTally(), sockets: new LocalTally() },
       report: (report) => this.reports.push(report),
@@ -132,7 +132,7 @@ export class ForwarderWorld {
 
   /** Changes limits, as a reload does. */
   configure(init: Partial<MediaInit>): void {
-    Object.assign(this.#init, init);
+    this.#init = { ...this.#init, ...init };
   }
 
   /** The names of the sessions in reports of this type. */

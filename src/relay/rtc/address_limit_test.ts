@@ -9,7 +9,8 @@ Deno.test("WebRTC clients in one /64 share a limit, and those in another have th
   const listen = { host: "::1", port: 0 };
   const engine = new DenoEngine({ clock: systemClock, listen, tick: 100, maxLinks: 10 });
   const tallies = { sessions: new LocalTally(), sockets: new LocalTally() };
-  const sessions = new MediaSessions(engine, { maxPaths: 10, maxSessionsPerAddress: 2 }, tallies);
+  const bounds = { maxPaths: 10, maxSessionsPerAddress: 2 };
+  const sessions = new MediaSessions(engine, () => bounds, tallies);
   const media = { host: "::1", port: 9 };
   const open = (user: string, host: string) => {
     sessions.put({ user, password: "secret", media, isCounted: false });

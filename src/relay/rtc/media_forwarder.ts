@@ -47,8 +47,7 @@ export interface MediaForwarderParts extends ForwarderParts<MediaInit, MediaRepo
 
 /** Relays the media of all WebRTC sessions in its lane. */
 export class MediaForwarder implements Forwarder<MediaCommand>, ConnectionForwarder {
-  /** A reload changes it in place (served_forwarder.ts): read it at each use, keep no copy. */
-  readonly #init: MediaInit;
+  readonly #init: () => MediaInit;
   readonly #engine: UdpEngine;
   readonly #hmac: HmacSha1;
   readonly #connections: ClientConnections | undefined;
@@ -67,8 +66,8 @@ export class MediaForwarder implements Forwarder<MediaCommand>, ConnectionForwar
     this.#report = report;
     this.#tally = new Tally("rtc", report);
     this.#sessions = new MediaSessions(engine, init, tallies);
-    this.#users = new KnownUsers(init.users);
-    this.#unknown = new UnknownUsers(() => this.#drop("unknown_user"), init.lanes);
+    this.#users = new KnownUsers(init().users);
+    this.#unknown = new UnknownUsers(() => this.#drop("unknown_user"), init().lanes);
     connections?.attach(this);
   }
 
@@ -255,7 +254,7 @@ export class MediaForwarder implements Forwarder<MediaCommand>, ConnectionForwar
     // The main thread ends sessions that never begin, since they may have begun in another lane.
     if (!session.isStarted) return;
     this.#tally.look(session.user, session, now);
-    const { consentTimeout } = this.#init;
+    const { consentTimeout } = this.#init();
     const grace = Math.min(GRACE, consentTimeout / 3);
     // The origin answers the client's requests, so a silent origin is gone.
     const isHeard = session.paths.some((path) => now - path.originAt < consentTimeout);

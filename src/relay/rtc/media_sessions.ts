@@ -111,8 +111,7 @@ export interface MediaBounds {
 /** All sessions and paths; bounded by the caller that adds sessions and by `MediaBounds`. */
 export class MediaSessions {
   readonly #engine: UdpEngine;
-  /** The forwarder's own init: a reload changes it in place, but never maxPaths. */
-  readonly #bounds: MediaBounds;
+  readonly #bounds: () => MediaBounds;
   readonly #sessions = new Map<string, MediaSession>();
   readonly #table: AddressTable;
   /** By link id. */
@@ -120,14 +119,15 @@ export class MediaSessions {
   readonly #tallies: SharedTallies;
 
   /**
+   * @param bounds called at each use; `maxPaths` never changes
    * @param tallies of sessions that are counted nowhere else, and of paths beyond the first of
    * their session
    */
-  constructor(engine: UdpEngine, bounds: MediaBounds, tallies: SharedTallies) {
+  constructor(engine: UdpEngine, bounds: () => MediaBounds, tallies: SharedTallies) {
     this.#engine = engine;
     this.#bounds = bounds;
     this.#tallies = tallies;
-    this.#table = new AddressTable(bounds.maxPaths);
+    this.#table = new AddressTable(bounds().maxPaths);
   }
 
   get(user: string): MediaSession | undefined {
@@ -264,7 +264,7 @@ export class MediaSessions {
    * @returns false when the address has too many
    */
   #countIp({ isCounted }: MediaSession, ip: string): boolean {
-    const bounds = { perAddress: this.#bounds.maxSessionsPerAddress, total: Infinity };
+    const bounds = { perAddress: this.#bounds().maxSessionsPerAddress, total: Infinity };
     return isCounted || this.#tallies.sessions.add(ip, 1, bounds) === undefined;
   }
 
@@ -320,7 +320,7 @@ export class MediaSessions {
 
   /** The first path of a session always gets a socket; further ones share what is left. */
   #takeSocket(session: MediaSession): boolean {
-    const bounds = { perAddress: Infinity, total: this.#bounds.maxPaths >> 1 };
+    const bounds = { perAddress: Infinity, total: this.#bounds().maxPaths >> 1 };
     const isThere = () =>
       !hasFirst(session) || this.#tallies.sockets.add(ANY, 1, bounds) === undefined;
     if (isThere()) return true;

@@ -35,11 +35,11 @@ export type AtTheDoor =
   | { readonly type: "caller"; readonly caller: Caller };
 
 export class SrtDoor {
-  readonly #init: SrtInit;
+  readonly #init: () => SrtInit;
   readonly #cookies: Cookies;
 
-  /** @param init read for every packet */
-  constructor(init: SrtInit, cookies: Cookies) {
+  /** @param init called for every packet */
+  constructor(init: () => SrtInit, cookies: Cookies) {
     this.#init = init;
     this.#cookies = cookies;
   }
@@ -71,7 +71,7 @@ export class SrtDoor {
   #read(packet: Uint8Array): AtTheDoor {
     try {
       const shake = hs.parseHandshake(packet);
-      const { maxKeyMaterial, defaultStreamId } = this.#init;
+      const { maxKeyMaterial, defaultStreamId } = this.#init();
       if (maxKeyMaterial > 0 && shake.keyMaterial > maxKeyMaterial) {
         return refuse(["key_material", reject.UNACCEPTABLE]);
       }

@@ -44,8 +44,7 @@ export interface SrtForwarderParts extends ForwarderParts<SrtInit, SrtReport> {
 
 /** Relays all SRT sessions in its lane. */
 export class SrtForwarder implements Forwarder<SrtCommand> {
-  /** A reload changes it in place (served_forwarder.ts): read it at each use, keep no copy. */
-  readonly #init: SrtInit;
+  readonly #init: () => SrtInit;
   readonly #engine: UdpEngine;
   readonly #door: SrtDoor;
   readonly #wallTime: () => number;
@@ -66,8 +65,8 @@ export class SrtForwarder implements Forwarder<SrtCommand> {
     this.#wallTime = wallTime;
     this.#report = report;
     this.#tally = new Tally("srt", report);
-    this.#calls = new SrtCalls(init.maxSessions, tallies.sessions);
-    this.#handshake = new OriginHandshake(engine, this.#calls, init.lanes);
+    this.#calls = new SrtCalls(init().maxSessions, tallies.sessions);
+    this.#handshake = new OriginHandshake(engine, this.#calls, init().lanes);
   }
 
   fromClient({ buffer, length, sender }: Datagram): UdpLink | undefined {
@@ -172,7 +171,7 @@ export class SrtForwarder implements Forwarder<SrtCommand> {
     const known = this.#calls.ofCaller(sender, wanted.callerSocket);
     if (known?.sequence === wanted.sequence) return this.#repeatAnswer(known);
     if (known) this.#beginAnew(known);
-    const { maxSessions, maxSessionsPerAddress } = this.#init;
+    const { maxSessions, maxSessionsPerAddress } = this.#init();
     if (this.#isDraining) return ["draining", reject.DOWN];
     const bounds = { perAddress: maxSessionsPerAddress, total: maxSessions };
     const call = this.#calls.add(sender, wanted, { now: this.#engine.now(), bounds });
@@ -261,7 +260,7 @@ export class SrtForwarder implements Forwarder<SrtCommand> {
   }
 
   #sweep(call: SrtCall, now: number): void {
-    const { idleTimeout } = this.#init;
+    const { idleTimeout } = this.#init();
     if (call.state === "refused") {
       if (now - call.refusedAt > REFUSAL_MEMORY) this.#forget(call);
     } else if (call.state === "open") {
@@ -296,7 +295,7 @@ export class SrtForwarder implements Forwarder<SrtCommand> {
   }
 
   #isTooMuchKey(buffer: Uint8Array, length: number): boolean {
-    const { maxKeyMaterial } = this.#init;
+    const { maxKeyMaterial } = this.#init();
     if (maxKeyMaterial === 0 || length - srt.HEADER <= maxKeyMaterial) return false;
     return srt.isKeyMaterial(buffer);
   }

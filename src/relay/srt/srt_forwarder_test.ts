@@ -38,13 +38,13 @@ class World {
   constructor() {
     const limits = { maxSessions: 10, maxSessionsPerAddress: 10, idleTimeout: 10_000 };
     this.forwarder = new SrtForwarder({
-      init: {
+      init: () => ({
         ...limits,
         lanes: 1,
         maxKeyMaterial: 0,
         defaultStreamId: "",
         cookieKey: new Uint8Array(16),
-      },
+      }),
       engine: this.udp,
       tallies: { sessions: new LocalTally(), sockets: new LocalTally() },
       report: (report) => void this.reports.push(report),
@@ -214,13 +214,13 @@ function crowd() {
   const limits = { maxSessions: 10, maxSessionsPerAddress: 10, idleTimeout: 10_000 };
   const forwarder = new SrtForwarder({
     tallies: { sessions: new LocalTally(), sockets: new LocalTally() },
-    init: {
+    init: () => ({
       ...limits,
       lanes: 1,
       maxKeyMaterial: 0,
       defaultStreamId: "",
       cookieKey: new Uint8Array(16),
-    },
+    }),
     engine,
     report: (report) => void reports.push(report),
     cookies: new Cookies(new Uint8Array(16)),

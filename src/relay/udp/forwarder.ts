@@ -26,8 +26,8 @@ export interface SharedTallies {
 
 /** What a forwarder is made with; `report` sends a report to the main thread. */
 export interface ForwarderParts<Init, Report> {
-  /** Changed in place by the main thread: read it at each use. */
-  readonly init: Init;
+  /** Called at each use: a reload replaces what it returns. */
+  init(): Init;
   readonly engine: UdpEngine;
   readonly tallies: SharedTallies;
   report(report: Report): void;

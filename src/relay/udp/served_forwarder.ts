@@ -20,18 +20,18 @@ export type CreateForwarder<Init, Command, Report> = (
 export interface ServedForwarderOptions<Init, Command, Report> {
   readonly engine: UdpEngine;
   readonly tallies: SharedTallies;
-  /** Changed in place by the main thread. */
+  /** Until the main thread sends another. */
   readonly init: Init;
   readonly create: CreateForwarder<Init, Command, Report>;
   post(message: FromForwarder<Report>): void;
 }
 
-export class ServedForwarder<Init extends object, Command, Report> {
+export class ServedForwarder<Init, Command, Report> {
   /** Resolves once it has been told to close; rejects when the relay or its socket has failed. */
   readonly closed: Promise<void>;
   readonly #engine: UdpEngine;
   readonly #forwarder: Forwarder<Command>;
-  readonly #init: Init;
+  #init: Init;
   readonly #post: (message: FromForwarder<Report>) => void;
   #drops: UdpDrops = noDrops();
   #nextFigures = 0;
@@ -44,14 +44,13 @@ export class ServedForwarder<Init extends object, Command, Report> {
     const { address, buffers } = engine;
     this.#post({ type: "opened", address, buffers });
     const report = (report: Report) => this.#post({ type: "report", report });
-    this.#forwarder = create({ init, engine, tallies, report });
+    this.#forwarder = create({ init: () => this.#init, engine, tallies, report });
     this.closed = this.#run();
   }
 
   take(message: ToForwarder<Init, Command>): void {
     if (message.type === "command") this.#forwarder.command(message.command);
-    // The forwarder holds this very object: see ForwarderParts.init.
-    else if (message.type === "configure") Object.assign(this.#init, message.init);
+    else if (message.type === "configure") this.#init = message.init;
     else this.close();
   }
 
