@@ -1,7 +1,7 @@
 // Events over HTTP: server-sent events (HTML standard, section 9.2). Authorization is checked before.
 
 import type { Context, Env, Hono } from "hono";
-import type { Clock } from "../core/clock.ts";
+import { type Clock, within } from "../core/clock.ts";
 import { RefusedRequest } from "./browser_guard.ts";
 import type { EventFeed, EventListenerQueue, FeedEvent } from "./event_feed.ts";
 
@@ -38,9 +38,7 @@ function streamOf(listener: EventListenerQueue, clock: Clock): ReadableStream<Ui
   return new ReadableStream({
     start: (controller) => controller.enqueue(TEXT.encode("retry: 1000\n\n")),
     pull: async (controller) => {
-      const silence = Promise.withResolvers<void>();
-      using _timer = clock.after(KEEP_ALIVE, () => silence.resolve());
-      await Promise.race([listener.news, silence.promise]);
+      await within(clock, KEEP_ALIVE, listener.news, () => {});
       const events = listener.take();
       if (listener.isOver) return controller.close();
       const text = events.length === 0 ? ":\n\n" : events.map(textOf).join("");

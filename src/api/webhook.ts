@@ -2,7 +2,7 @@
 // are bounded by a listener's queue; lost ones are counted.
 
 import { createHmac } from "node:crypto";
-import { type Clock, pause } from "../core/clock.ts";
+import { type Clock, within } from "../core/clock.ts";
 import { logger } from "../core/log.ts";
 import type { EventFeed, EventListenerQueue, FeedEvent } from "./event_feed.ts";
 
@@ -69,7 +69,7 @@ export class Webhook implements AsyncDisposable {
       this.#hasFailed = true;
       if (!isWorthAnother(status)) break;
       const rest = Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** tries);
-      await Promise.race([pause(clock, rest), this.#over.promise]);
+      await within(clock, rest, this.#over.promise, () => {});
     }
     if (!this.#listener.isOver) onDropped(events.length);
   }

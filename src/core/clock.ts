@@ -33,7 +33,7 @@ export function repeat(clock: Clock, period: number, callback: () => void): Disp
   let due = clock.now() + untilNext(clock, period);
   const again = () => {
     timer = clock.after(due - clock.now(), () => {
-      // Missed calls are not made up for; a timer may also be a little early.
+      // Missed calls are skipped; a timer may also be a little early.
       due += period * Math.max(1, Math.ceil((clock.now() - due) / period));
       again();
       callback();

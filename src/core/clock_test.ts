@@ -45,7 +45,7 @@ Deno.test("what happens again and again does so at multiples of its period, with
   assert.deepEqual(seen, [["one", 1_500], ["one", 2_000], ["other", 2_000], ["one", 2_500]]);
 });
 
-Deno.test("what a thread that stood still has missed is not made up for", async () => {
+Deno.test("calls that a thread missed while it stood still are skipped", async () => {
   const world = new VirtualClock();
   const clock = new ProcessClock(world);
   const seen: number[] = [];

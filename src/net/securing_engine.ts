@@ -85,7 +85,7 @@ export class SecuringEngine implements TcpEngine {
     if (!isKnown) return error;
     this.#onFailed({ address, why: error.message });
     const message = error instanceof CertificateError
-      ? "Origin shows a certificate that is not believed"
+      ? "Origin's certificate is not trusted"
       : "Cannot speak TLS with the origin";
     return new ProxyError("origin_unreachable", message, { cause: error });
   }

@@ -31,7 +31,7 @@ function nameOf(pid: number, thread: string): string {
   return Deno.readTextFileSync(`/proc/${pid}/task/${thread}/comm`);
 }
 
-/** The begin of a command that runs on a core, with real-time priority if it may. */
+/** The beginning of a command that runs on a core, with real-time priority if it may. */
 export function placed(core: string, isFirst: boolean): string[] {
   return [...(isFirst ? ["chrt", "--fifo", PRIORITY] : []), "taskset", "-c", core];
 }

@@ -124,7 +124,7 @@ test("a certificate for another name, of another authority or expired is not tru
   for (const [port, name, why] of cases) {
     await assert.rejects(world.dial(port, name), {
       code: "origin_unreachable",
-      message: "Origin shows a certificate that is not believed",
+      message: "Origin's certificate is not trusted",
     });
     const [failure, ...others] = world.failures.splice(0);
     assert.deepEqual([others, failure?.address.port], [[], port]);
