@@ -14,7 +14,7 @@ export interface Snapshot {
 }
 
 /** What a request needs of an origin. */
-export interface Wish {
+export interface Requirements {
   readonly protocol: Protocol;
   /** Ids of origins that this request has already tried in vain. */
   readonly failed: readonly string[];
@@ -41,11 +41,11 @@ export function weightOf({ settings = DEFAULT_SETTINGS }: OriginRecord): number 
  * draining, have the label and are not set aside. Those of weight 0 come after all others. If all are
  * set aside, the one whose time ends first is better than none.
  */
-export function candidatesFor(snapshot: Snapshot, wish: Wish): readonly OriginRecord[] {
+export function candidatesFor(snapshot: Snapshot, required: Requirements): readonly OriginRecord[] {
   const able = snapshot.origins.filter((record) => {
     const { origin } = record;
-    return origin.endpoints[wish.protocol].length > 0 && !wish.failed.includes(origin.id) &&
-      isOpenTo(record, wish.label);
+    return origin.endpoints[required.protocol].length > 0 && !required.failed.includes(origin.id) &&
+      isOpenTo(record, required.label);
   });
   const free = able.filter(({ origin }) => snapshot.setAsideFor(origin.id) === 0);
   const weighty = free.filter((record) => weightOf(record) > 0);

@@ -23,26 +23,26 @@ const ALL_FINE = () => 0;
 
 Deno.test("candidates offer the protocol", () => {
   const origins = [record("a"), record("b", 0, { offers: ["srt"] }), record("c")];
-  const wish = { protocol: "rtmp", failed: [] } as const;
-  assert.deepEqual(idsOf(candidatesFor({ origins, setAsideFor: ALL_FINE }, wish)), ["a", "c"]);
+  const required = { protocol: "rtmp", failed: [] } as const;
+  assert.deepEqual(idsOf(candidatesFor({ origins, setAsideFor: ALL_FINE }, required)), ["a", "c"]);
 });
 
 Deno.test("candidates have not failed this request", () => {
   const origins = [record("a"), record("b"), record("c")];
-  const wish = { protocol: "rtmp", failed: ["a", "c"] } as const;
-  assert.deepEqual(idsOf(candidatesFor({ origins, setAsideFor: ALL_FINE }, wish)), ["b"]);
+  const required = { protocol: "rtmp", failed: ["a", "c"] } as const;
+  assert.deepEqual(idsOf(candidatesFor({ origins, setAsideFor: ALL_FINE }, required)), ["b"]);
   const none = { protocol: "rtmp", failed: ["a", "b", "c"] } as const;
   assert.deepEqual(candidatesFor({ origins, setAsideFor: ALL_FINE }, none), []);
 });
 
 Deno.test("origins set aside are candidates only if there are no others", () => {
   const origins = [record("a"), record("b"), record("c")];
-  const wish = { protocol: "rtmp", failed: [] } as const;
+  const required = { protocol: "rtmp", failed: [] } as const;
   const times = new Map([["a", 500], ["b", 300], ["c", 400]]);
   const setAsideFor = (id: string) => times.get(id) ?? 0;
-  assert.deepEqual(idsOf(candidatesFor({ origins, setAsideFor }, wish)), ["b"]);
+  assert.deepEqual(idsOf(candidatesFor({ origins, setAsideFor }, required)), ["b"]);
   times.delete("c");
-  assert.deepEqual(idsOf(candidatesFor({ origins, setAsideFor }, wish)), ["c"]);
+  assert.deepEqual(idsOf(candidatesFor({ origins, setAsideFor }, required)), ["c"]);
 });
 
 Deno.test("of two origins the one with fewer streams is picked, whichever is drawn first", () => {

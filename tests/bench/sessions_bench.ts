@@ -14,7 +14,7 @@ import type { Store } from "../../src/registry/store.ts";
 import { sampleOrigin } from "../contract/sample_origin.ts";
 import { RedisServer } from "../support/redis_server.ts";
 import { say } from "./comparing.ts";
-import type { SessionsDone, SessionsWish } from "./sessions_lane.ts";
+import type { SessionsDone, SessionsInit } from "./sessions_lane.ts";
 
 const SESSIONS = 10_000;
 const ORIGINS = 100;
@@ -29,7 +29,7 @@ function threadSeconds(): number {
   return Number(nanoseconds) / CLOCK_TICK_NS;
 }
 
-type Asked = Omit<SessionsWish, "changes">;
+type Asked = Omit<SessionsInit, "changes">;
 
 async function measure(what: string, registry: Registry, asked: Asked): Promise<void> {
   const module = import.meta.resolve("./sessions_lane.ts");
@@ -51,8 +51,8 @@ async function measure(what: string, registry: Registry, asked: Asked): Promise<
     else if (data.type === "done") done.resolve(data.times);
   };
   const cpu = threadSeconds();
-  const wish: SessionsWish = { ...asked, changes: registry.changes.memory };
-  worker.postMessage(wish);
+  const init: SessionsInit = { ...asked, changes: registry.changes.memory };
+  worker.postMessage(init);
   const times = (await done.promise).toSorted((a, b) => a - b);
   const each = (threadSeconds() - cpu) / asked.sessions * 1e6;
   worker.terminate();

@@ -6,7 +6,7 @@ import { ChangeCounts } from "../../src/core/change_counts.ts";
 import { MainThread } from "../../src/lane/main_thread.ts";
 import type { FromLane, ToLane } from "../../src/lane/messages.ts";
 
-export interface SessionsWish {
+export interface SessionsInit {
   readonly sessions: number;
   readonly atOnce: number;
   /** Number of streams that sessions use in turn. */
@@ -22,7 +22,7 @@ export interface SessionsWish {
 export type SessionsDone = { readonly type: "done"; readonly times: readonly number[] };
 
 const scope = globalThis as unknown as {
-  onmessage: ((event: MessageEvent<SessionsWish | ToLane>) => void) | null;
+  onmessage: ((event: MessageEvent<SessionsInit | ToLane>) => void) | null;
   postMessage(message: FromLane | SessionsDone): void;
 };
 
@@ -38,19 +38,19 @@ scope.onmessage = ({ data }) => {
   else if (data.type === "refusal") main?.refused(data.id, data.error);
 };
 
-async function run(main: MainThread, wish: SessionsWish): Promise<number[]> {
+async function run(main: MainThread, init: SessionsInit): Promise<number[]> {
   const times: number[] = [];
   let next = 0;
   const worker = async () => {
-    while (next < wish.sessions) times.push(await oneSession(main, wish, next++));
+    while (next < init.sessions) times.push(await oneSession(main, init, next++));
   };
-  await Promise.all(Array.from({ length: wish.atOnce }, worker));
+  await Promise.all(Array.from({ length: init.atOnce }, worker));
   return times;
 }
 
 /** @returns the milliseconds until its origin was known */
-async function oneSession(main: MainThread, wish: SessionsWish, at: number): Promise<number> {
-  const { intent, prefix, streams } = wish;
+async function oneSession(main: MainThread, init: SessionsInit, at: number): Promise<number> {
+  const { intent, prefix, streams } = init;
   const session = `${prefix}_${at}`;
   const stream = `v/live/${prefix}${at % streams}`;
   const begun = performance.now();

@@ -8,8 +8,8 @@ import { BOUNDS, isOverloaded, LONG, type Test, TTL } from "./store_harness.ts";
 const STREAM = "v/a/s";
 
 function claim(origin: string, claimant: string, more: Partial<StreamClaim> = {}): StreamClaim {
-  const wish = { publishes: true, ttl: LONG, candidates: [], wait: LONG };
-  return { stream: STREAM, origin, claimant, ...wish, ...more };
+  const rest = { publishes: true, ttl: LONG, candidates: [], wait: LONG };
+  return { stream: STREAM, origin, claimant, ...rest, ...more };
 }
 
 function publishing(
@@ -45,9 +45,9 @@ export const LIVE_TESTS: Readonly<Record<string, Test>> = {
     await live(one);
     await settle();
     for (const publishes of [true, false]) {
-      const wish = { ...claim("b", "two", { publishes }), from: "a" };
-      assert.equal((await two.moveStream(wish)).origin, "a");
-      assert.equal((await one.moveStream(wish)).origin, "a");
+      const move = { ...claim("b", "two", { publishes }), from: "a" };
+      assert.equal((await two.moveStream(move)).origin, "a");
+      assert.equal((await one.moveStream(move)).origin, "a");
     }
     await settle();
     assert.deepEqual(await found(two), { origin: "a", publisher: "one" });

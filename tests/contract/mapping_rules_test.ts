@@ -14,12 +14,12 @@ import { Keys } from "../../src/registry/redis/keys.ts";
 import { Remote } from "../../src/registry/redis/remote.ts";
 import { Unwritten } from "../../src/registry/redis/unwritten.ts";
 import {
-  claimWish,
-  forgetWish,
-  leaseWish,
-  settleWish,
   type StreamOperation,
-} from "../../src/registry/redis/wishes.ts";
+  toClaim,
+  toForget,
+  toLease,
+  toSettle,
+} from "../../src/registry/redis/stream_operations.ts";
 import type { StreamLease, StreamRecord } from "../../src/registry/store.ts";
 import { directCalls, SimulatedRedis } from "../support/simulated_redis.ts";
 import { Counts } from "./counts.ts";
@@ -29,7 +29,7 @@ type Found = StreamRecord | undefined;
 /** The same request to both. */
 interface Case {
   readonly found: Found;
-  readonly wish: StreamOperation;
+  readonly operation: StreamOperation;
   /** What holds afterwards by the rules in TypeScript. */
   readonly expected: Found;
 }
@@ -72,33 +72,45 @@ const LEASES = combinations<Pick<StreamLease, "origin" | "confirmed" | "epoch" |
   live: ["runs", "ended", "none"],
 }).map((lease) => ({ ...STREAM, ...lease, claimant: "me", ttl: LIFE, liveTtl: LIFE }));
 
-function casesOf<T>(wishes: readonly T[], toCase: (found: Found, wish: T) => Case): Case[] {
-  return FOUND.flatMap((found) => wishes.map((wish) => toCase(found, wish)));
+function casesOf<T>(asked: readonly T[], toCase: (found: Found, one: T) => Case): Case[] {
+  return FOUND.flatMap((found) => asked.map((one) => toCase(found, one)));
 }
 
 const CASES: Readonly<Record<string, readonly Case[]>> = {
   "rule 1, claim": casesOf(CLAIMS, (found, claim) => {
-    return { found, wish: claimWish("claim", claim, []), expected: claimed(found, claim, NOW) };
+    return {
+      found,
+      operation: toClaim("claim", claim, []),
+      expected: claimed(found, claim, NOW),
+    };
   }),
 
   "rule 2, move": casesOf(CLAIMS, (found, claim) => {
     const from = claim.publishes ? "a" : "c";
     const expected = moved(found, { ...claim, from }, NOW);
-    return { found, wish: claimWish("move", claim, [from]), expected };
+    return { found, operation: toClaim("move", claim, [from]), expected };
   }),
 
   "rule 3, publish": casesOf(LEASES.filter(({ live }) => live === "runs"), (found, lease) => {
-    return { found, wish: leaseWish("publish", lease), expected: published(found, lease) };
+    return {
+      found,
+      operation: toLease("publish", lease),
+      expected: published(found, lease),
+    };
   }),
 
   "rule 4, renew": casesOf(LEASES, (found, lease) => {
-    return { found, wish: leaseWish("renew", lease), expected: renewed(found, lease) ?? found };
+    return {
+      found,
+      operation: toLease("renew", lease),
+      expected: renewed(found, lease) ?? found,
+    };
   }),
 
   "rule 5, forget": casesOf(CLAIMS, (found, claim) => {
     const forgotten = { ...claim, isUrgent: true };
     const isGone = found === undefined || isForgotten(found, forgotten);
-    return { found, wish: forgetWish(forgotten), expected: isGone ? undefined : found };
+    return { found, operation: toForget(forgotten), expected: isGone ? undefined : found };
   }),
 
   "rule 7, what a proxy has decided alone": RECORDS.flatMap((found) => {
@@ -117,19 +129,19 @@ function settling(ours: StreamRecord, found: StreamRecord, from: readonly string
   const holds = unwritten.judge(ours, found);
   const epoch = Math.max(ours.epoch, found.epoch);
   const untold = { sources: new Set(from), ended: undefined };
-  const wish = settleWish({ record: ours, left: LIFE }, LIFE, untold);
-  return { found, wish, expected: holds === ours ? { ...ours, epoch } : found };
+  const operation = toSettle({ record: ours, left: LIFE }, LIFE, untold);
+  return { found, operation, expected: holds === ours ? { ...ours, epoch } : found };
 }
 
 /** What holds after each case by the rules in Lua. */
 async function resultsInLua(cases: readonly Case[]): Promise<readonly Found[]> {
   const redis = new SimulatedRedis({ time: () => NOW });
   const keys = new Keys("");
-  const operations = cases.map(({ found, wish }, at) => {
+  const operations = cases.map(({ found, operation }, at) => {
     const stream = `v/a/${at}`;
     const stored = { ...found, expires: NOW + LIFE, liveUntil: NOW + LIFE };
     if (found) redis.command("SET", keys.stream(stream), JSON.stringify(stored));
-    return { ...wish, stream };
+    return { ...operation, stream };
   });
   const limits = { maxOrigins: 1, maxStreams: cases.length, maxSessions: 1 };
   const remote = new Remote({ keys, limits, metrics: new Counts(), now: () => NOW });
@@ -144,8 +156,12 @@ async function resultsInLua(cases: readonly Case[]): Promise<readonly Found[]> {
 for (const [rule, cases] of Object.entries(CASES)) {
   Deno.test(`the same in TypeScript and in Lua: ${rule}`, async () => {
     const results = await resultsInLua(cases);
-    for (const [at, { found, wish, expected }] of cases.entries()) {
-      assert.deepEqual({ found, wish, result: results[at] }, { found, wish, result: expected });
+    for (const [at, { found, operation, expected }] of cases.entries()) {
+      assert.deepEqual({ found, operation, result: results[at] }, {
+        found,
+        operation,
+        result: expected,
+      });
     }
   });
 }

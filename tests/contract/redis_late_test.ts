@@ -6,7 +6,7 @@ import { Gateway } from "../support/gateway.ts";
 import { RedisServer } from "../support/redis_server.ts";
 import { pause, until } from "../support/wait.ts";
 import { RedisWorld } from "./redis_world.ts";
-import { claimOf, leaseOf } from "./sample_wishes.ts";
+import { claimOf, leaseOf } from "./sample_claims.ts";
 import { sampleOrigin } from "./sample_origin.ts";
 
 const STREAM = "v/a/s";
@@ -29,12 +29,12 @@ for (const kind of ["claim", "move"] as const) {
     const candidates = one.origins().filter(({ origin }) => origin.id !== "d");
     const alone = claimOf(one, STREAM, { candidates }).origin;
     const picked = ["a", "b", "c"].find((id) => id !== alone)!;
-    const wish = claimOf(one, STREAM, { origin: picked, candidates, publishes: true });
+    const claim = claimOf(one, STREAM, { origin: picked, candidates, publishes: true });
 
     gateway.delay(LATE);
     const said = kind === "claim"
-      ? await one.claimStream(wish)
-      : await one.moveStream({ ...wish, from: "d" });
+      ? await one.claimStream(claim)
+      : await one.moveStream({ ...claim, from: "d" });
     gateway.delay(0);
     await world.untilAsked(true);
     await world.settle();

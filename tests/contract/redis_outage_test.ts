@@ -9,7 +9,7 @@ import { RedisServer } from "../support/redis_server.ts";
 import { pause, until, within } from "../support/wait.ts";
 import { RedisWorld } from "./redis_world.ts";
 import { sampleOrigin } from "./sample_origin.ts";
-import { claimOf, leaseOf } from "./sample_wishes.ts";
+import { claimOf, leaseOf } from "./sample_claims.ts";
 
 const ORIGINS = ["a", "b", "c", "d", "e"];
 const LONG = 60_000;

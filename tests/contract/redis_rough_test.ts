@@ -7,7 +7,7 @@ import { RedisServer } from "../support/redis_server.ts";
 import { until } from "../support/wait.ts";
 import { RedisWorld } from "./redis_world.ts";
 import { sampleOrigin } from "./sample_origin.ts";
-import { claimOf, leaseOf } from "./sample_wishes.ts";
+import { claimOf, leaseOf } from "./sample_claims.ts";
 
 const LONG = 60_000;
 

@@ -7,7 +7,7 @@ import type { RedisCalls, Reply } from "../../src/registry/redis/calls.ts";
 import { RedisConnection } from "../../src/registry/redis/connection.ts";
 import { Keys } from "../../src/registry/redis/keys.ts";
 import { Remote } from "../../src/registry/redis/remote.ts";
-import type { StreamOperation } from "../../src/registry/redis/wishes.ts";
+import type { StreamOperation } from "../../src/registry/redis/stream_operations.ts";
 import { say } from "../../scripts/say.ts";
 import { pick, randomNumbers } from "../support/random_text.ts";
 import { RedisServer } from "../support/redis_server.ts";

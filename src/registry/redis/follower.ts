@@ -19,7 +19,7 @@ import {
 } from "./records.ts";
 import type { IndexPart, Remote, Timed, Versioned } from "./remote.ts";
 import type { Unwritten } from "./unwritten.ts";
-import type { StreamOperation } from "./wishes.ts";
+import type { StreamOperation } from "./stream_operations.ts";
 
 export interface FollowerOptions {
   readonly table: RecordTable;

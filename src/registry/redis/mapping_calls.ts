@@ -7,7 +7,7 @@ import type { Batcher } from "./batcher.ts";
 import type { Gate } from "./gate.ts";
 import type { MappingResult } from "./records.ts";
 import type { Remote } from "./remote.ts";
-import type { StreamOperation } from "./wishes.ts";
+import type { StreamOperation } from "./stream_operations.ts";
 
 export interface MappingCallsOptions {
   readonly gate: Gate;
@@ -34,12 +34,12 @@ export class MappingCalls {
    *
    * @throws ProxyError `overloaded` when there is no room
    */
-  async decide(wait: number, wish: StreamOperation): Promise<StreamRecord | undefined> {
+  async decide(wait: number, operation: StreamOperation): Promise<StreamRecord | undefined> {
     const { now, maxStreams } = this.#options;
     const deadline = now() + Math.min(this.#options.wait, wait);
-    let result = await this.#submitBefore(deadline, wish);
+    let result = await this.#submitBefore(deadline, operation);
     // Its clock may have been set forward since its last reply, as this one shows.
-    if (result?.outcome === "late") result = await this.#submitBefore(deadline, wish);
+    if (result?.outcome === "late") result = await this.#submitBefore(deadline, operation);
     if (result?.outcome === "full") {
       const message = `Cannot serve another stream: the limit is ${maxStreams}`;
       throw new ProxyError("overloaded", message);
@@ -48,16 +48,16 @@ export class MappingCalls {
   }
 
   /** @returns undefined if there is no reply in time */
-  submit(wait: number, wish: StreamOperation): Promise<MappingResult | undefined> {
+  submit(wait: number, operation: StreamOperation): Promise<MappingResult | undefined> {
     const { gate, queue } = this.#options;
-    return gate.ask(wait, (connection) => queue.submit(connection, wish));
+    return gate.ask(wait, (connection) => queue.submit(connection, operation));
   }
 
   /** A frozen Redis that comes back must not do what we have since decided differently. */
-  #submitBefore(deadline: number, wish: StreamOperation): Promise<MappingResult | undefined> {
+  #submitBefore(deadline: number, operation: StreamOperation): Promise<MappingResult | undefined> {
     const { now, remote } = this.#options;
     const before = remote.timeAt(deadline - WAY_BACK);
-    const guarded = before === undefined ? wish : { ...wish, before };
+    const guarded = before === undefined ? operation : { ...operation, before };
     return this.submit(deadline - now(), guarded);
   }
 }

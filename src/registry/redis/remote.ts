@@ -15,7 +15,7 @@ import {
 } from "./records.ts";
 import { GET_SOME, PAGE, PLACES, PROBE, PUT, REMOVE, type Script, SETTINGS } from "./scripts.ts";
 import { STREAMS } from "./stream_script.ts";
-import type { StreamOperation } from "./wishes.ts";
+import type { StreamOperation } from "./stream_operations.ts";
 
 /** How many of each kind Redis may hold. */
 export interface RemoteLimits {

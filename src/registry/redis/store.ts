@@ -29,7 +29,7 @@ import { SessionBook } from "./session_book.ts";
 import { SettingsBook } from "./settings_book.ts";
 import { Unwritten } from "./unwritten.ts";
 import { Upkeep } from "./upkeep.ts";
-import { claimWish, forgetWish, leaseWish, type StreamOperation } from "./wishes.ts";
+import { type StreamOperation, toClaim, toForget, toLease } from "./stream_operations.ts";
 import { chosenAlone } from "../rendezvous.ts";
 import type {
   Answer,
@@ -247,17 +247,17 @@ export class RedisStore implements Store {
   async claimStream(claim: StreamClaim): Promise<StreamRecord> {
     const givenUp = this.#givenUp.take(claim.stream);
     if (givenUp) this.#forget(givenUp);
-    return await this.#calls.decide(claim.wait, claimWish("claim", claim, [])) ??
+    return await this.#calls.decide(claim.wait, toClaim("claim", claim, [])) ??
       this.#claimAlone(claim);
   }
 
   async moveStream(move: StreamMove): Promise<StreamRecord> {
-    return await this.#calls.decide(move.wait, claimWish("move", move, [move.from])) ??
+    return await this.#calls.decide(move.wait, toClaim("move", move, [move.from])) ??
       this.#moveAlone(move);
   }
 
   async publishStream(lease: StreamLease, wait: number): Promise<StreamRecord> {
-    const said = await this.#calls.decide(wait, leaseWish("publish", lease));
+    const said = await this.#calls.decide(wait, toLease("publish", lease));
     if (said) return said;
     this.#countAlone("publish");
     const record = this.#copy.publishStream(lease);
@@ -273,7 +273,7 @@ export class RedisStore implements Store {
   /** @returns whether a publisher runs where the stream is not */
   async #renew(lease: StreamLease): Promise<boolean> {
     const { stream, origin, live } = lease;
-    const result = await this.#calls.submit(BACKGROUND_DEADLINE, leaseWish("renew", lease));
+    const result = await this.#calls.submit(BACKGROUND_DEADLINE, toLease("renew", lease));
     if (result?.outcome === "holds") {
       return live === "runs" && result.mapping.record.origin !== origin;
     }
@@ -371,7 +371,7 @@ export class RedisStore implements Store {
 
   /** A mapping that Redis does not forget now expires by itself. */
   async #forget(forgotten: ForgottenStream): Promise<void> {
-    await this.#calls.submit(BACKGROUND_DEADLINE, forgetWish(forgotten));
+    await this.#calls.submit(BACKGROUND_DEADLINE, toForget(forgotten));
   }
 
   async #tell(word: Word): Promise<void> {

@@ -48,7 +48,7 @@ local function told(mapping)
     mapping.publisher, liveLeft(mapping), mapping.epoch
 end
 
-local function write(key, wish, mapping, ttl)
+local function write(key, operation, mapping, ttl)
   local live = mapping.publisher ~= ''
   mapping = {
     origin = mapping.origin, claimant = mapping.claimant, confirmed = mapping.confirmed,
@@ -56,8 +56,8 @@ local function write(key, wish, mapping, ttl)
     liveUntil = live and mapping.liveUntil or 0,
   }
   redis.call('SET', key, cjson.encode(mapping), 'PX', ttl)
-  redis.call('ZADD', index, mapping.expires, wish.stream)
-  said[wish.stream] = { wish.stream, told(mapping) }
+  redis.call('ZADD', index, mapping.expires, operation.stream)
+  said[operation.stream] = { operation.stream, told(mapping) }
   return mapping
 end
 
@@ -80,14 +80,14 @@ local function makeRoom()
   return false
 end
 
-local function add(key, wish, mapping)
+local function add(key, operation, mapping)
   room = room or (tonumber(ARGV[2]) - redis.call('ZCARD', index))
   if room <= 0 then
-    if not (wish.publishes or wish.live == 'runs') or not makeRoom() then return nil, 'full' end
+    if not (operation.publishes or operation.live == 'runs') or not makeRoom() then return nil, 'full' end
     room = room + 1
   end
   room = room - 1
-  return write(key, wish, mapping, wish.ttl)
+  return write(key, operation, mapping, operation.ttl)
 end`;
 
 /** The mapping that an operation creates, and which of two mappings holds. */
@@ -97,19 +97,19 @@ local function laterThan(found)
   return math.max(now, found and found.epoch + 1 or 0)
 end
 
-local function newMapping(wish, epoch)
+local function newMapping(operation, epoch)
   return {
-    origin = wish.origin, claimant = wish.claimant, confirmed = false,
+    origin = operation.origin, claimant = operation.claimant, confirmed = false,
     publisher = '', epoch = epoch,
   }
 end
 
-local function mappingOf(wish)
-  local live = wish.live == 'runs'
+local function mappingOf(operation)
+  local live = operation.live == 'runs'
   return {
-    origin = wish.origin, claimant = wish.claimant, confirmed = wish.confirmed,
-    publisher = live and wish.publisher or '', epoch = wish.epoch,
-    liveUntil = live and now + wish.liveTtl or 0,
+    origin = operation.origin, claimant = operation.claimant, confirmed = operation.confirmed,
+    publisher = live and operation.publisher or '', epoch = operation.epoch,
+    liveUntil = live and now + operation.liveTtl or 0,
   }
 end
 
@@ -128,27 +128,27 @@ local function prevails(ours, theirs)
 end
 
 -- Rule 9
-local function overruled(key, wish, found)
-  local mapping = mappingOf(wish)
-  mapping.epoch = math.max(found.epoch, wish.epoch)
-  return write(key, wish, mapping, wish.ttl)
+local function overruled(key, operation, found)
+  local mapping = mappingOf(operation)
+  mapping.epoch = math.max(found.epoch, operation.epoch)
+  return write(key, operation, mapping, operation.ttl)
 end
 
 -- Rule 10, and rule 11 up to the end of the condition
-local function together(key, wish, found)
-  local own = found.publisher == '' or found.publisher == wish.publisher
+local function together(key, operation, found)
+  local own = found.publisher == '' or found.publisher == operation.publisher
   -- Whose lease was not renewed in its time runs no more: whoever runs takes its place.
-  local isLate = found.liveUntil < now + wish.liveTtl / 2
-  if wish.live == 'runs' and (own or isLate) then
+  local isLate = found.liveUntil < now + operation.liveTtl / 2
+  if operation.live == 'runs' and (own or isLate) then
     local before = found.publisher == '' and 0 or found.liveUntil
-    found.publisher = wish.publisher
-    found.liveUntil = math.max(before, now + wish.liveTtl)
-  elseif own and wish.live == 'ended' then
+    found.publisher = operation.publisher
+    found.liveUntil = math.max(before, now + operation.liveTtl)
+  elseif own and operation.live == 'ended' then
     found.publisher = ''
   end
-  found.confirmed = found.confirmed or wish.confirmed
-  found.epoch = math.max(found.epoch, wish.epoch)
-  return write(key, wish, found, math.max(left(found), wish.ttl))
+  found.confirmed = found.confirmed or operation.confirmed
+  found.epoch = math.max(found.epoch, operation.epoch)
+  return write(key, operation, found, math.max(left(found), operation.ttl))
 end
 
 local function includes(list, value)
@@ -163,68 +163,68 @@ const OPERATIONS = `
 local operations = {}
 
 -- Rule 1
-function operations.claim(key, wish, found)
-  if not found then return add(key, wish, newMapping(wish, laterThan())) end
-  local common = not found.confirmed and found.claimant ~= '' and found.claimant ~= wish.claimant
-  if not common and left(found) >= wish.ttl then return found end
+function operations.claim(key, operation, found)
+  if not found then return add(key, operation, newMapping(operation, laterThan())) end
+  local common = not found.confirmed and found.claimant ~= '' and found.claimant ~= operation.claimant
+  if not common and left(found) >= operation.ttl then return found end
   if common then found.claimant = '' end
-  return write(key, wish, found, math.max(left(found), wish.ttl))
+  return write(key, operation, found, math.max(left(found), operation.ttl))
 end
 
 -- Rule 2
-function operations.move(key, wish, found)
-  if not found then return add(key, wish, newMapping(wish, laterThan())) end
-  if not includes(wish.from, found.origin) or found.publisher ~= '' then return found end
-  return write(key, wish, newMapping(wish, laterThan(found)), wish.ttl)
+function operations.move(key, operation, found)
+  if not found then return add(key, operation, newMapping(operation, laterThan())) end
+  if not includes(operation.from, found.origin) or found.publisher ~= '' then return found end
+  return write(key, operation, newMapping(operation, laterThan(found)), operation.ttl)
 end
 
 -- Rule 3
-function operations.publish(key, wish, found)
-  if not found then return add(key, wish, mappingOf(wish)) end
-  if found.origin == wish.origin then
+function operations.publish(key, operation, found)
+  if not found then return add(key, operation, mappingOf(operation)) end
+  if found.origin == operation.origin then
     found.publisher = ''
-    return together(key, wish, found)
+    return together(key, operation, found)
   end
   if found.publisher ~= '' then return found end
-  return overruled(key, wish, found)
+  return overruled(key, operation, found)
 end
 
 -- Rule 4
-function operations.renew(key, wish, found)
-  if not found then return add(key, wish, mappingOf(wish)) end
-  if found.origin == wish.origin then return together(key, wish, found) end
-  if overrules(mappingOf(wish), found) then return overruled(key, wish, found) end
+function operations.renew(key, operation, found)
+  if not found then return add(key, operation, mappingOf(operation)) end
+  if found.origin == operation.origin then return together(key, operation, found) end
+  if overrules(mappingOf(operation), found) then return overruled(key, operation, found) end
   return found
 end
 
 -- Rule 5
-function operations.forget(key, wish, found)
-  if not found or found.origin ~= wish.origin or found.claimant ~= wish.claimant
+function operations.forget(key, operation, found)
+  if not found or found.origin ~= operation.origin or found.claimant ~= operation.claimant
     or found.confirmed or found.publisher ~= '' then
     return found
   end
-  remove(key, wish.stream)
+  remove(key, operation.stream)
 end
 
 -- What a proxy has decided alone; Unwritten.judge foretells the result
-function operations.settle(key, wish, found)
-  if not found then return add(key, wish, mappingOf(wish)) end
-  if found.origin == wish.origin then
-    local isShared = not wish.confirmed and found.claimant ~= wish.claimant
+function operations.settle(key, operation, found)
+  if not found then return add(key, operation, mappingOf(operation)) end
+  if found.origin == operation.origin then
+    local isShared = not operation.confirmed and found.claimant ~= operation.claimant
     if isShared and not found.confirmed then found.claimant = '' end
-    return together(key, wish, found)
+    return together(key, operation, found)
   end
-  local leaves = includes(wish.from, found.origin) and found.publisher == ''
-  if leaves or prevails(mappingOf(wish), found) then return overruled(key, wish, found) end
+  local leaves = includes(operation.from, found.origin) and found.publisher == ''
+  if leaves or prevails(mappingOf(operation), found) then return overruled(key, operation, found) end
   return found
 end`;
 
 /** An operation that is malformed or fails does not affect the others. */
 const MAIN = `
 local function attempt(text, key)
-  local wish = cjson.decode(text)
-  if wish.before and now > wish.before then return { 'late' } end
-  local mapping, problem = operations[wish.kind](key, wish, find(key))
+  local operation = cjson.decode(text)
+  if operation.before and now > operation.before then return { 'late' } end
+  local mapping, problem = operations[operation.kind](key, operation, find(key))
   if not mapping then return { problem or 'none' } end
   return { 'holds', told(mapping) }
 end

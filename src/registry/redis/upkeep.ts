@@ -12,7 +12,7 @@ import type { SessionBook } from "./session_book.ts";
 import type { Batcher } from "./batcher.ts";
 import type { MappingResult } from "./records.ts";
 import type { Untold, Unwritten } from "./unwritten.ts";
-import { settleWish, type StreamOperation } from "./wishes.ts";
+import { type StreamOperation, toSettle } from "./stream_operations.ts";
 
 export interface UpkeepOptions {
   readonly table: RecordTable;
@@ -169,7 +169,7 @@ export class Upkeep {
         const found = table.stream(stream, now());
         if (!found || found.left <= 0) return;
         const liveLeft = table.liveTimeLeft(stream, now());
-        await queue.submit(connection, settleWish(found, liveLeft, untold));
+        await queue.submit(connection, toSettle(found, liveLeft, untold));
       }));
     } catch (error) {
       for (const [stream, untold] of streams) unwritten.restoreStream(stream, untold);

@@ -14,8 +14,8 @@ export function claimOf(
 ): StreamClaim {
   const candidates = store.origins();
   const origin = firstByHash(stream, candidates)!.origin.id;
-  const wish = { claimant: "me", publishes: false, ttl: LONG, wait: 1_000 };
-  return { stream, origin, candidates, ...wish, ...more };
+  const rest = { claimant: "me", publishes: false, ttl: LONG, wait: 1_000 };
+  return { stream, origin, candidates, ...rest, ...more };
 }
 
 /** A lease of viewers being served. */

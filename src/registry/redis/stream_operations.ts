@@ -34,7 +34,7 @@ const NOTHING_SAID: Omit<StreamOperation, "kind" | "stream" | "origin" | "claima
 };
 
 /** @param from origins from which the stream may be taken away */
-export function claimWish(
+export function toClaim(
   kind: "claim" | "move",
   { stream, origin, claimant, publishes, ttl }: StreamClaim,
   from: readonly string[],
@@ -42,11 +42,11 @@ export function claimWish(
   return { ...NOTHING_SAID, kind, stream, origin, claimant, publishes, ttl, from };
 }
 
-export function leaseWish(kind: "publish" | "renew", lease: StreamLease): StreamOperation {
+export function toLease(kind: "publish" | "renew", lease: StreamLease): StreamOperation {
   return { ...NOTHING_SAID, ...lease, kind, publisher: lease.claimant };
 }
 
-export function forgetWish({ stream, origin, claimant }: ForgottenStream): StreamOperation {
+export function toForget({ stream, origin, claimant }: ForgottenStream): StreamOperation {
   return { ...NOTHING_SAID, kind: "forget", stream, origin, claimant, ttl: 1 };
 }
 
@@ -56,7 +56,7 @@ export function forgetWish({ stream, origin, claimant }: ForgottenStream): Strea
  * @param liveTtl milliseconds for which the mapping is live; 0 or less if it is live only because nobody
  * could be asked, so that its publisher's proxy must say so again
  */
-export function settleWish(
+export function toSettle(
   { record, left: ttl }: FoundStream,
   liveTtl: number,
   { sources, ended }: Untold,
