@@ -16,7 +16,7 @@ import {
 } from "../../protocol/rtc/stun.ts";
 import type { DropReason } from "../udp/figures.ts";
 import type { Forwarder, ForwarderParts } from "../udp/forwarder.ts";
-import { Tally } from "../udp/tally.ts";
+import { Traffic } from "../udp/traffic.ts";
 import type { ClientConnections, ConnectionForwarder } from "./client_connection.ts";
 import { KnownUsers } from "./known_users.ts";
 import type { MediaCommand, MediaEnd, MediaInit, MediaReport } from "./media_messages.ts";
@@ -55,7 +55,7 @@ export class MediaForwarder implements Forwarder<MediaCommand>, ConnectionForwar
   readonly #sessions: MediaSessions;
   readonly #unknown: UnknownUsers;
   readonly #users: KnownUsers;
-  readonly #tally: Tally<string, "rtc", MediaEnd>;
+  readonly #traffic: Traffic<string, "rtc", MediaEnd>;
   #isDraining = false;
 
   constructor({ init, engine, tallies, report, hmac, connections }: MediaForwarderParts) {
@@ -64,7 +64,7 @@ export class MediaForwarder implements Forwarder<MediaCommand>, ConnectionForwar
     this.#hmac = hmac;
     this.#connections = connections;
     this.#report = report;
-    this.#tally = new Tally("rtc", report);
+    this.#traffic = new Traffic("rtc", report);
     this.#sessions = new MediaSessions(engine, init, tallies);
     this.#users = new KnownUsers(init().users);
     this.#unknown = new UnknownUsers(() => this.#drop("unknown_user"), init().lanes);
@@ -81,7 +81,7 @@ export class MediaForwarder implements Forwarder<MediaCommand>, ConnectionForwar
       ? this.#shareOut(known.shared, datagram)
       : known ?? this.#drop("unknown_address");
     if (path === undefined) return undefined;
-    this.#tally.fromClient(path.session, length);
+    this.#traffic.fromClient(path.session, length);
     return path.link;
   }
 
@@ -93,7 +93,7 @@ export class MediaForwarder implements Forwarder<MediaCommand>, ConnectionForwar
     if (addresses.isOpen) addresses.heard(path.origin);
     path.originAt = this.#engine.now();
     path.unreachableSince = 0;
-    this.#tally.fromOrigin(path.session, length);
+    this.#traffic.fromOrigin(path.session, length);
     if (path.connection === undefined) return true;
     if (!path.connection.send(buffer, length)) this.#drop("tcp_full");
     return false;
@@ -104,7 +104,7 @@ export class MediaForwarder implements Forwarder<MediaCommand>, ConnectionForwar
   }
 
   tooLong(count: number): void {
-    this.#tally.drop("tcp_too_long", count);
+    this.#traffic.drop("tcp_too_long", count);
   }
 
   unreachable(link: UdpLink): void {
@@ -117,7 +117,7 @@ export class MediaForwarder implements Forwarder<MediaCommand>, ConnectionForwar
   }
 
   tick(now: number): void {
-    this.#tally.sweep(now, () => {
+    this.#traffic.sweep(now, () => {
       this.#unknown.expire(now);
       for (const session of this.#sessions.all()) this.#sweep(session, now);
     });
@@ -130,15 +130,16 @@ export class MediaForwarder implements Forwarder<MediaCommand>, ConnectionForwar
       const session = this.#sessions.get(command.key);
       if (session) this.#end(session, command.reason);
     } else if (command.type === "unknown") this.#unknown.unknown(command.user, now);
-    else if (command.type === "count") this.#tally.count(command, (key) => this.#sessions.get(key));
-    else this.#isDraining = true;
+    else if (command.type === "count") {
+      this.#traffic.count(command, (key) => this.#sessions.get(key));
+    } else this.#isDraining = true;
   }
 
   end(): void {
     this.#connections?.stop();
     this.#unknown.expire(Infinity);
     for (const session of this.#sessions.all()) this.#end(session, "shutdown");
-    this.#tally.report();
+    this.#traffic.report();
   }
 
   #open({ session: agreed, isWanted }: Extract<MediaCommand, { type: "open" }>): void {
@@ -247,13 +248,13 @@ export class MediaForwarder implements Forwarder<MediaCommand>, ConnectionForwar
   }
 
   #drop(reason: DropReason<"rtc">): undefined {
-    return this.#tally.drop(reason);
+    return this.#traffic.drop(reason);
   }
 
   #sweep(session: MediaSession, now: number): void {
     // The main thread ends sessions that never begin, since they may have begun in another lane.
     if (!session.isStarted) return;
-    this.#tally.look(session.user, session, now);
+    this.#traffic.look(session.user, session, now);
     const { consentTimeout } = this.#init();
     const grace = Math.min(GRACE, consentTimeout / 3);
     // The origin answers the client's requests, so a silent origin is gone.
@@ -269,7 +270,7 @@ export class MediaForwarder implements Forwarder<MediaCommand>, ConnectionForwar
 
   #end(session: MediaSession, reason: MediaEnd): void {
     this.#sessions.remove(session);
-    this.#tally.ended(session.user, session, reason);
+    this.#traffic.ended(session.user, session, reason);
   }
 }
 

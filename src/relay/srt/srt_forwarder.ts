@@ -9,7 +9,7 @@ import * as hs from "../../protocol/srt/handshake.ts";
 import * as srt from "../../protocol/srt/packet.ts";
 import type { DropReason } from "../udp/figures.ts";
 import type { Forwarder, ForwarderParts } from "../udp/forwarder.ts";
-import { Tally } from "../udp/tally.ts";
+import { Traffic } from "../udp/traffic.ts";
 import type { Cookies } from "./cookies.ts";
 import { OriginHandshake } from "./origin_handshake.ts";
 import * as reject from "./reject_reasons.ts";
@@ -55,7 +55,7 @@ export class SrtForwarder implements Forwarder<SrtCommand> {
   readonly #pending = new Set<SrtCall>();
   /** Calls whose SHUTDOWN is being sent on, and why they end. */
   readonly #closing = new Map<SrtCall, SrtEnd>();
-  readonly #tally: Tally<number, "srt", SrtEnd | SrtFailure>;
+  readonly #traffic: Traffic<number, "srt", SrtEnd | SrtFailure>;
   #isDraining = false;
 
   constructor({ init, engine, tallies, report, cookies, wallTime }: SrtForwarderParts) {
@@ -64,7 +64,7 @@ export class SrtForwarder implements Forwarder<SrtCommand> {
     this.#door = new SrtDoor(init, cookies);
     this.#wallTime = wallTime;
     this.#report = report;
-    this.#tally = new Tally("srt", report);
+    this.#traffic = new Traffic("srt", report);
     this.#calls = new SrtCalls(init().maxSessions, tallies.sessions);
     this.#handshake = new OriginHandshake(engine, this.#calls, init().lanes);
   }
@@ -82,7 +82,7 @@ export class SrtForwarder implements Forwarder<SrtCommand> {
       if (this.#isTooMuchKey(buffer, length)) return this.#drop("key_material");
     }
     call.clientAt = this.#engine.now();
-    this.#tally.fromClient(call, length);
+    this.#traffic.fromClient(call, length);
     if (type === srt.SHUTDOWN) this.#closeSoon(call, "client_closed");
     return call.link;
   }
@@ -101,7 +101,7 @@ export class SrtForwarder implements Forwarder<SrtCommand> {
       return false;
     }
     call.originAt = this.#engine.now();
-    this.#tally.fromOrigin(call, length);
+    this.#traffic.fromOrigin(call, length);
     if (type === srt.SHUTDOWN) this.#closeSoon(call, "origin_closed");
     return true;
   }
@@ -121,7 +121,7 @@ export class SrtForwarder implements Forwarder<SrtCommand> {
     for (const [call, reason] of this.#closing) this.#finish(call, reason);
     for (const call of this.#pending) this.#goOn(call, now);
     if (this.#pending.size + this.#closing.size > 0) this.#engine.tickSoon();
-    this.#tally.sweep(now, () => {
+    this.#traffic.sweep(now, () => {
       for (const call of this.#calls.all()) this.#sweep(call, now);
       this.#handshake.sweep(now);
     });
@@ -139,7 +139,7 @@ export class SrtForwarder implements Forwarder<SrtCommand> {
       return;
     }
     if (command.type === "count") {
-      return this.#tally.count(command, (key) => this.#calls.get(key));
+      return this.#traffic.count(command, (key) => this.#calls.get(key));
     }
     const call = this.#calls.get(command.type === "close" ? command.key : command.call);
     if (call === undefined) return;
@@ -153,7 +153,7 @@ export class SrtForwarder implements Forwarder<SrtCommand> {
 
   end(): void {
     for (const call of this.#calls.all()) this.#end(call, "shutdown");
-    this.#tally.report();
+    this.#traffic.report();
   }
 
   #takeHandshake(packet: Uint8Array, sender: Uint8Array): undefined {
@@ -240,7 +240,7 @@ export class SrtForwarder implements Forwarder<SrtCommand> {
   /** Refuses a caller for a reason of the proxy's. */
   #giveUp(call: SrtCall, why: SrtEnd | SrtFailure, reason: number): void {
     this.#refuse(call, reason);
-    this.#tally.ended(call.id, call, why);
+    this.#traffic.ended(call.id, call, why);
   }
 
   #refuse(call: SrtCall, reason: number): void {
@@ -264,7 +264,7 @@ export class SrtForwarder implements Forwarder<SrtCommand> {
     if (call.state === "refused") {
       if (now - call.refusedAt > REFUSAL_MEMORY) this.#forget(call);
     } else if (call.state === "open") {
-      this.#tally.look(call.id, call, now);
+      this.#traffic.look(call.id, call, now);
       if (now - call.clientAt > idleTimeout) this.#end(call, "client_silent");
       else if (now - call.originAt > idleTimeout) this.#end(call, "origin_gone");
     }
@@ -284,7 +284,7 @@ export class SrtForwarder implements Forwarder<SrtCommand> {
   #finish(call: SrtCall, reason: SrtEnd): void {
     this.#forget(call);
     // The end of a refused call has been reported already.
-    if (call.state !== "refused") this.#tally.ended(call.id, call, reason);
+    if (call.state !== "refused") this.#traffic.ended(call.id, call, reason);
   }
 
   #forget(call: SrtCall): void {
@@ -301,6 +301,6 @@ export class SrtForwarder implements Forwarder<SrtCommand> {
   }
 
   #drop(reason: DropReason<"srt">): undefined {
-    return this.#tally.drop(reason);
+    return this.#traffic.drop(reason);
   }
 }

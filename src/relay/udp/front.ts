@@ -11,7 +11,7 @@ import { type PackedFlows, unpackFlows } from "../../core/packed_flows.ts";
 import { TaskGroup } from "../../net/task_group.ts";
 import { countLost, countMoved, type UdpProtocol } from "./figures.ts";
 import type { ForwarderHost, ForwarderKind, Forwarders } from "./forwarder.ts";
-import type { SessionCommand, SessionCounts, SessionEnd, SessionReport } from "./messages.ts";
+import type { ReceivedCounts, SessionCommand, SessionEnd, SessionReport } from "./messages.ts";
 
 /** How long a lane may take to report its counts, milliseconds. */
 const COUNT_TIMEOUT = 1_000;
@@ -65,7 +65,7 @@ export abstract class UdpFront<
   protected forwarders!: Forwarders<Init, Command | SessionCommand<Key, Reason | FrontEnd>>;
   readonly #front: UdpFrontOptions;
   readonly #whenIdle = Promise.withResolvers<void>();
-  readonly #asked = new Map<number, (received: SessionCounts<Key>["received"]) => void>();
+  readonly #asked = new Map<number, (received: ReceivedCounts<Key>["received"]) => void>();
   #questions = 0;
   #gauge: Disposable | undefined;
 
@@ -190,7 +190,7 @@ export abstract class UdpFront<
    */
   async #count(lane: number, keys: readonly Key[]): Promise<ReadonlyMap<Key, number>> {
     const id = ++this.#questions;
-    const { promise, resolve } = Promise.withResolvers<SessionCounts<Key>["received"]>();
+    const { promise, resolve } = Promise.withResolvers<ReceivedCounts<Key>["received"]>();
     this.#asked.set(id, resolve);
     this.forwarders.send(lane, { type: "count", id, keys });
     try {

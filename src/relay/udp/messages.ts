@@ -23,7 +23,7 @@ export interface SessionEnd<Key, Reason> {
 }
 
 /** The answer to `count`: bytes of those sessions that exist. */
-export interface SessionCounts<Key> {
+export interface ReceivedCounts<Key> {
   readonly type: "counted";
   readonly id: number;
   readonly received: readonly (readonly [Key, number])[];
@@ -32,7 +32,7 @@ export interface SessionCounts<Key> {
 /** Reports from a forwarder. */
 export type SessionReport<Key, P extends UdpProtocol, Reason> =
   | SessionEnd<Key, Reason>
-  | SessionCounts<Key>
+  | ReceivedCounts<Key>
   /** For sessions in which something has flowed. */
   | { readonly type: "flowed"; readonly flows: PackedFlows<Key> }
   /** Counted since the last such report. */

@@ -16,7 +16,7 @@ interface Flow {
   readonly meter: FlowMeter;
 }
 
-export class Tally<Key, P extends UdpProtocol, Reason> {
+export class Traffic<Key, P extends UdpProtocol, Reason> {
   readonly #protocol: P;
   readonly #report: (report: SessionReport<Key, P, Reason>) => void;
   #drops: Record<DropReason<P>, number>;
