@@ -5,6 +5,7 @@ import { type Cidr, parseCidr } from "../core/cidr.ts";
 import { parseDuration } from "../core/duration.ts";
 import { type ListenAddress, normalizeIp, parseListenAddress } from "../core/endpoint.ts";
 import { ProxyError } from "../core/errors.ts";
+import { decodePercent } from "../core/percent_encoding.ts";
 import { parsePlacement, type PlacementRule } from "../core/placement_rule.ts";
 import { type HostPattern, normalizeHostName, normalizeHostPattern } from "../core/host_name.ts";
 import { type MediaTarget, parseMediaTarget } from "../core/media_target.ts";
@@ -210,8 +211,8 @@ export const redisUrl: Kind<RedisUrl> = (value) => {
     host: url.hostname.replace(/^\[(.*)\]$/, "$1"),
     port: Number(url.port || 6379),
     isEncrypted: url.protocol === "rediss:",
-    username: decoded(url.username),
-    password: decoded(url.password),
+    username: decodePercent(url.username) || undefined,
+    password: decodePercent(url.password) || undefined,
     db: db === "" ? undefined : Number(db),
   };
 };
@@ -262,14 +263,4 @@ function requireInteger(value: string, lowest: number, highest: number): number 
     "bad_request",
     `Cannot use anything but a whole number from ${lowest} to ${highest}: current value is ${value}`,
   );
-}
-
-/** A decoded part of a URL; undefined if it is empty. */
-function decoded(part: string): string | undefined {
-  if (part === "") return undefined;
-  try {
-    return decodeURIComponent(part);
-  } catch {
-    return part;
-  }
 }

@@ -19,13 +19,13 @@ export const HTTP_REFUSALS = [
 export const ENDED_BY = ["kicked", "origin_down", "stream_moved"] as const;
 
 /** Keeps the literal types of words that are spread into a list. */
-export function oneOf<const Word extends string>(...words: Word[]): readonly Word[] {
-  return words;
+export function words<const Word extends string>(...all: Word[]): readonly Word[] {
+  return all;
 }
 
 /** Why a WebRTC session ended, whether it had begun or not. */
 export const RTC_ENDS = [
-  ...oneOf("consent_expired", "origin_gone", "deleted", "client_closed", "shutdown"),
-  ...oneOf("stream_busy", "never_started", "handed_over", "lane_failed"),
+  ...words("consent_expired", "origin_gone", "deleted", "client_closed", "shutdown"),
+  ...words("stream_busy", "never_started", "handed_over", "lane_failed"),
   ...ENDED_BY,
 ];

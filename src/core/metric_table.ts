@@ -18,9 +18,9 @@ import {
   INTENTS,
   LIMITS,
   MEMORY,
-  oneOf,
   RTC_ENDS,
   STATUSES,
+  words,
 } from "./metric_labels.ts";
 import { PROTOCOLS } from "./origin.ts";
 
@@ -145,13 +145,13 @@ export const METRICS = {
     {
       intent: INTENTS,
       reason: [
-        ...oneOf(
+        ...words(
           "client_closed",
           "origin_closed",
           "client_protocol_error",
           "origin_protocol_error",
         ),
-        ...oneOf("idle", "stalled", "shutdown", "moved", "error"),
+        ...words("idle", "stalled", "shutdown", "moved", "error"),
         ...ENDED_BY,
       ],
     },
@@ -163,7 +163,7 @@ export const METRICS = {
         ...LIMITS,
         ...HEADERS,
         ...MEMORY,
-        ...oneOf("handshake_timeout", "left_in_handshake", "identify_timeout", "left_in_identify"),
+        ...words("handshake_timeout", "left_in_handshake", "identify_timeout", "left_in_identify"),
         ...ERROR_CODES,
       ],
     },
@@ -186,8 +186,8 @@ export const METRICS = {
     "Live streams over HTTP that ended, by reason.",
     {
       reason: [
-        ...oneOf("client_closed", "origin_closed", "origin_protocol_error", "complete"),
-        ...oneOf("idle", "stalled", "shutdown"),
+        ...words("client_closed", "origin_closed", "origin_protocol_error", "complete"),
+        ...words("idle", "stalled", "shutdown"),
         ...ENDED_BY,
       ],
     },
@@ -212,7 +212,7 @@ export const METRICS = {
     {
       protocol: ["srt", "rtc"],
       reason: [
-        ...oneOf(
+        ...words(
           "client_full",
           "origin_full",
           "truncated",
@@ -233,8 +233,8 @@ export const METRICS = {
     {
       intent: INTENTS,
       reason: [
-        ...oneOf("client_closed", "origin_closed", "client_silent", "origin_gone", "shutdown"),
-        ...oneOf("client_restarted", "lane_failed"),
+        ...words("client_closed", "origin_closed", "client_silent", "origin_gone", "shutdown"),
+        ...words("client_restarted", "lane_failed"),
         ...ENDED_BY,
       ],
     },
@@ -257,7 +257,7 @@ export const METRICS = {
       "session_limit, address_limit, draining.",
     {
       reason: [
-        ...oneOf(
+        ...words(
           "malformed",
           "unknown_socket",
           "bad_cookie",
@@ -265,7 +265,7 @@ export const METRICS = {
           "bad_handshake",
           "loop",
         ),
-        ...oneOf("no_stream_id", "bad_stream_id", "key_material", "session_limit", "address_limit"),
+        ...words("no_stream_id", "bad_stream_id", "key_material", "session_limit", "address_limit"),
         "draining",
       ],
     },
@@ -302,8 +302,8 @@ export const METRICS = {
       "from them: tcp_too_long.",
     {
       reason: [
-        ...oneOf("unknown_address", "malformed", "unknown_user", "bad_integrity", "verify_limit"),
-        ...oneOf("address_limit", "socket_limit", "tcp_full", "tcp_too_long"),
+        ...words("unknown_address", "malformed", "unknown_user", "bad_integrity", "verify_limit"),
+        ...words("address_limit", "socket_limit", "tcp_full", "tcp_too_long"),
       ],
     },
   ),
@@ -323,7 +323,7 @@ export const METRICS = {
   srs_proxy_rtc_tcp_connections: gauge("Open connections of WebRTC clients over TCP."),
   srs_proxy_rtc_tcp_refused_total: counter(
     "WebRTC connections over TCP refused or closed before the client proved itself, by reason.",
-    { reason: [...LIMITS, ...HEADERS, ...oneOf("malformed", "unproved")] },
+    { reason: [...LIMITS, ...HEADERS, ...words("malformed", "unproved")] },
   ),
   srs_proxy_rtc_requests_total: counter(
     "Answered WebRTC requests, by kind (whip, whep, publish, play, session, other) and class " +

@@ -6,6 +6,7 @@ import { ProxyError } from "./errors.ts";
 import { normalizeIp } from "./endpoint.ts";
 import { trimEndOf } from "./margins.ts";
 import { requireName } from "./names.ts";
+import { decodePercent } from "./percent_encoding.ts";
 import { shown } from "./visible_text.ts";
 
 export interface StreamKey {
@@ -106,16 +107,6 @@ function cleanName(written: string): string {
     throw new ProxyError("bad_request", message);
   }
   return name;
-}
-
-function decodePercent(text: string): string {
-  if (!text.includes("%")) return text;
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    // A lone percent sign is valid in a name over RTMP.
-    return text;
-  }
 }
 
 /** Some versions of SRS crash on names of 247 to 256 bytes, joined as SRS joins them. */

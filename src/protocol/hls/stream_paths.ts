@@ -3,6 +3,7 @@
 // Pure.
 
 import { ProxyError } from "../../core/errors.ts";
+import { decodePercent } from "../../core/percent_encoding.ts";
 import { type StreamKey, streamKeyFromHttp } from "../../core/stream_key.ts";
 import { matchPath, namesOf, type PathTemplate } from "../../core/path_template.ts";
 
@@ -32,7 +33,7 @@ export function extensionOf(path: string): string {
 
 /** Whether an origin may serve something other than media at that path. */
 export function isServicePath(path: string): boolean {
-  return SERVICES.test(decoded(path));
+  return SERVICES.test(decodePercent(path));
 }
 
 /** Whether files with that extension are segments or parts named by a playlist or manifest. */
@@ -102,7 +103,7 @@ export function isPathOf(
 }
 
 function namesStream(written: readonly string[], { app, stream }: StreamKey): boolean {
-  const names = written.map(decoded);
+  const names = written.map(decodePercent);
   const apps = app === DEFAULT_APP ? [] : app.split("/");
   const beginsWithStream = (name: string) =>
     name.startsWith(stream) && !LETTER.test(name.slice(stream.length));
@@ -132,12 +133,4 @@ function keyOf(
 function distinct(keys: readonly (StreamKey | undefined)[]): StreamKey[] {
   const byText = new Map(keys.flatMap((key) => key === undefined ? [] : [[key.key, key]]));
   return [...byText.values()];
-}
-
-function decoded(name: string): string {
-  try {
-    return decodeURIComponent(name);
-  } catch {
-    return name;
-  }
 }

@@ -3,6 +3,7 @@
 
 import { normalizeIp } from "../../core/endpoint.ts";
 import { type MediaTarget, parseMediaTarget } from "../../core/media_target.ts";
+import { decodePercent } from "../../core/percent_encoding.ts";
 import { NameLookup } from "../../net/name_lookup.ts";
 import { parameterOf } from "../../protocol/http/query.ts";
 import type { Advertised } from "../../protocol/rtc/answer.ts";
@@ -58,13 +59,5 @@ export class Advertiser {
 export function askedTarget(query: string): MediaTarget | undefined {
   const written = parameterOf(query, "eip") || parameterOf(query, "candidate");
   if (written === "") return undefined;
-  return parseMediaTarget(decode(written));
-}
-
-function decode(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
+  return parseMediaTarget(decodePercent(written));
 }
