@@ -74,6 +74,7 @@ fuzzTest("rewriting a playlist changes only links", (random) => {
   // Without origin addresses only the parameter is added, so removing it restores the original.
   const target = { ...TARGET, originAddresses: [] };
   const { samples } = REWRITINGS["playlist"]!;
+  let changed = 0;
   for (let round = 0; round < ROUNDS; round++) {
     const text = mutateText(random, TELLING, pick(random, samples)).replaceAll("spbhid", "");
     if (/[?&](?:[\r\n#" \t]|$)/.test(text)) continue;
@@ -81,10 +82,12 @@ fuzzTest("rewriting a playlist changes only links", (random) => {
       const rewritten = textOfBytes(rewritePlaylist(bytesOfText(text), target));
       const about = `round ${round}`;
       assert.equal(rewritten.replaceAll(/[?&]spbhid=AbC-9_/g, ""), text, about);
+      if (rewritten !== text) changed++;
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
     }
   }
+  assert.ok(changed > ROUNDS / 50, `only ${changed} were rewritten`);
 });
 
 fuzzTest(
@@ -92,16 +95,19 @@ fuzzTest(
   (random) => {
     const base = `http://${TARGET.clientHost}/live/show.m3u8`;
     const links = [...REWRITTEN_LINKS.map(([link]) => link), ...UNTOUCHED_LINKS];
+    let changed = 0;
     for (let round = 0; round < 5 * ROUNDS; round++) {
       const link = mutateText(random, TELLING, pick(random, links));
       const rewritten = rewriteLink(link, TARGET);
       const about = `round ${round}: ${JSON.stringify(link)}`;
       assert.equal(rewriteLink(rewritten, TARGET), rewritten, about);
       if (rewritten === link || !URL.canParse(rewritten, base)) continue;
+      changed++;
       const host = new URL(rewritten, base).host;
       const before = URL.canParse(link, base) ? new URL(link, base).host : undefined;
       assert.ok(host === new URL(base).host || host === before, about);
     }
+    assert.ok(changed > ROUNDS / 10, `only ${changed} were rewritten`);
   },
 );
 
