@@ -44,7 +44,6 @@ export class EventFeed {
     this.#options = options;
   }
 
-  /** Number of listeners. */
   get listeners(): number {
     return this.#listeners.size;
   }

@@ -24,7 +24,6 @@ export interface HttpApiDependencies {
   readonly management: Management;
   /** Web origins whose pages may read signalling answers; empty means all. */
   corsOrigins(): readonly string[];
-  /** The origins' answers. */
   readonly answers: OriginAnswers;
   readonly clock: Clock;
   /** Whether requests to one origin's API are passed on. */

@@ -9,7 +9,6 @@ export const FIGURES = [
   ...["authors", "features"],
 ] as const;
 
-/** The figures of one origin. */
 export interface OriginFigures {
   /** Address of its machine. */
   readonly ip: string;

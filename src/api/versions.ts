@@ -30,7 +30,6 @@ export function versionsApp(about: About): Hono {
   return app;
 }
 
-/** The answer. */
 export function versionsAnswer(about: About): Readonly<Record<string, unknown>> {
   const { signature, service, version, numbers, pid } = about;
   return { code: 0, server: signature, service, pid, signature, version, data: numbers };

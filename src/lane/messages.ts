@@ -204,7 +204,6 @@ export interface Observed {
   readonly seconds: number;
 }
 
-/** From a lane. */
 export type FromLane =
   | ({ readonly type: "opened" } & LaneAddresses)
   | { readonly type: "failed"; readonly error: SentError }
@@ -228,7 +227,6 @@ export type FromLane =
 
 export type RelayName = "rtmp" | "http";
 
-/** To a lane. */
 export type ToLane =
   | { readonly type: "open"; readonly init: LaneInit }
   | { readonly type: "answer"; readonly id: number; readonly answer: unknown }

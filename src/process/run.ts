@@ -68,7 +68,7 @@ async function run({ config, settings }: Start, means: Means): Promise<number> {
       notifier.reloading();
       notifier.reloaded(await reloader.reload());
     }));
-    return await live(app, { clock, signals, notifier, output });
+    return await live(app, { ...means, signals, notifier });
   } catch (error) {
     if (!(error instanceof ProxyError)) throw error;
     output.printError(error.message);
@@ -76,15 +76,13 @@ async function run({ config, settings }: Start, means: Means): Promise<number> {
   }
 }
 
-interface Surroundings {
-  readonly clock: Clock;
+interface RunningMeans extends Means {
   readonly signals: Signals;
   readonly notifier: ServiceNotifier;
-  readonly output: ProcessOutput;
 }
 
-async function live(app: App, surroundings: Surroundings): Promise<number> {
-  const { clock, signals, notifier, output } = surroundings;
+async function live(app: App, means: RunningMeans): Promise<number> {
+  const { clock, signals, notifier, output } = means;
   const died = app.closed.then(() => "closed" as const, (error: unknown) => ({ error }));
   const first = await Promise.race([died, signals.next()]);
   if (typeof first === "object") {

@@ -4,7 +4,6 @@
 export interface ModelSession {
   readonly id: string;
   readonly client: string;
-  /** The number of the proxy. */
   readonly proxy: number;
   readonly stream: string;
   readonly intent: "publish" | "play";

@@ -26,7 +26,6 @@ async function install(): Promise<void> {
   if (!success) throw new Error("Cannot install kubernetes-models");
 }
 
-/** Reads the objects in a file. */
 export async function readObjects(file: string): Promise<readonly KubernetesObject[]> {
   await install();
   const { parseAllDocuments } = createRequire(`${PACKAGE}/package.json`)("yaml");

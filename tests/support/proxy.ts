@@ -7,7 +7,6 @@ import { Child, type ChildEnd } from "./child.ts";
 import { freePorts } from "./ports.ts";
 import { PROJECT_FOLDER } from "./project.ts";
 
-/** The ports of one proxy. */
 export interface ProxyPorts {
   readonly rtmp: number;
   readonly httpServer: number;

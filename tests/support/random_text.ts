@@ -11,7 +11,6 @@ export function randomNumbers(seed: number): (below: number) => number {
   };
 }
 
-/** Picks one of the values. */
 export function pick<T>(random: (below: number) => number, values: readonly T[]): T {
   return values[random(values.length)]!;
 }

@@ -13,7 +13,6 @@ export interface ListedSession {
   readonly client: string;
 }
 
-/** All sessions of a proxy. */
 export async function sessionsOf(proxy: SystemApi): Promise<readonly ListedSession[]> {
   return JSON.parse(await fetchText(proxy.systemUrl("/api/v1/sessions"))).sessions;
 }

@@ -59,7 +59,6 @@ export function newHistory(): HistoryColumns {
 export interface Desk extends AsyncDisposable {
   readonly registry: Registry;
   readonly metrics: PrometheusMetrics;
-  /** Its routes. */
   readonly routes: readonly { readonly method: string; readonly path: string }[];
   readonly fetch: (
     request: Request,

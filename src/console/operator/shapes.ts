@@ -30,7 +30,6 @@ export interface OriginEntry extends RatesEntry {
   readonly failures: Readonly<Record<string, number>>;
 }
 
-/** One stream. */
 export interface StreamEntry extends RatesEntry {
   /** `vhost/app/stream`. */
   readonly stream: string;

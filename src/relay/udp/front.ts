@@ -21,7 +21,6 @@ const GAUGE_INTERVAL = 1_000;
 export interface UdpFrontOptions {
   readonly listen: ListenAddress;
   readonly clock: Clock;
-  /** The lanes. */
   readonly lanes: ForwarderHost;
   readonly reusePort?: boolean;
   /**
