@@ -14,31 +14,28 @@ interface Layer {
   readonly packages: readonly string[];
 }
 
-const BELOW = ["core", "protocol", "net", "http1"];
+const UNDER_LANES = ["core", "net", "http1", "relay", "config"];
 
 /** What each layer, a folder under src/, may import. */
 const LAYERS: Readonly<Record<string, Layer>> = {
   core: { imports: ["core"], packages: ["@logtape/logtape", "@noble/hashes"] },
   protocol: { imports: ["core", "protocol"], packages: [] },
   net: { imports: ["core", "net"], packages: [] },
-  http1: { imports: BELOW, packages: [] },
-  registry: {
-    imports: ["core", "protocol", "net", "registry"],
-    packages: ["@redis/client"],
-  },
-  relay: { imports: [...BELOW, "relay"], packages: [] },
+  http1: { imports: ["core", "protocol", "net", "http1"], packages: [] },
+  registry: { imports: ["core", "registry"], packages: ["@redis/client"] },
+  relay: { imports: ["core", "protocol", "net", "http1", "relay"], packages: [] },
   api: { imports: ["core", "api"], packages: ["hono", "prom-client", "valibot"] },
   console: {
     imports: ["console"],
     packages: ["preact", "mpegts.js", "hls.js", "uplot", "eventsource-parser"],
   },
-  lane: { imports: [...BELOW, "relay", "config", "lane"], packages: [] },
+  lane: { imports: [...UNDER_LANES, "lane"], packages: [] },
   config: { imports: ["core", "config"], packages: [] },
   app: {
-    imports: [...BELOW, "registry", "relay", "api", "lane", "console", "config", "app"],
+    imports: [...UNDER_LANES, "registry", "api", "lane", "console", "app"],
     packages: [],
   },
-  process: { imports: ["core", "net", "config", "app", "process"], packages: [] },
+  process: { imports: ["core", "config", "app", "process"], packages: [] },
 };
 
 /** The folder of src/relay/ that every relay may use. */

@@ -41,6 +41,7 @@ Deno.test("an import against the layers is found, in whatever form", () => {
     ["src/net/a.ts", importing("../protocol/rtmp/b.ts")],
     ["src/protocol/rtmp/a.ts", importing("../../net/b.ts")],
     ["src/registry/a.ts", importing("../relay/b.ts")],
+    ["src/registry/a.ts", importing("../net/b.ts")],
     ["src/relay/rtmp/a.ts", importing("../../registry/b.ts")],
     ["src/relay/rtmp/a.ts", importing("../srt/b.ts")],
     ["src/relay/udp/a.ts", importing("../srt/b.ts")],
@@ -50,6 +51,7 @@ Deno.test("an import against the layers is found, in whatever form", () => {
     ["src/api/a.ts", importing("../net/b.ts")],
     ["src/api/a.ts", importing("@redis/client")],
     ["src/process/cli.ts", importing("../relay/b.ts")],
+    ["src/process/cli.ts", importing("../net/b.ts")],
   ];
   for (const [path, text] of cases) {
     const [violation = "", ...more] = violationsOf({ [path]: text });
