@@ -22,6 +22,14 @@ export class BadModeError extends ProtocolError {}
 /**
  * Parses a StreamID.
  *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ *
+ * const { key, intent } = parseStreamId("#!::r=live/show,m=publish");
+ * assert.deepEqual([key.app, key.stream, intent], ["live", "show", "publish"]);
+ * ```
+ *
  * @throws BadModeError when `m` is neither "publish" nor "request"
  * @throws ProtocolError when it names no stream
  */

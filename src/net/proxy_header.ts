@@ -32,6 +32,15 @@ export interface ProxyHeader {
 /**
  * Reads the header at the beginning of a connection.
  *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ *
+ * const said = "PROXY TCP4 192.0.2.7 203.0.113.1 40000 1935\r\n";
+ * const header = parseProxyHeader(new TextEncoder().encode(said));
+ * assert.deepEqual(header, { length: said.length, client: { host: "192.0.2.7", port: 40000 } });
+ * ```
+ *
  * @param bytes all that has arrived so far
  * @returns `more` while that is too little to tell, `none` when there is no header
  * @throws ProtocolError when the header is malformed

@@ -68,6 +68,14 @@ export function streamsByTemplate(
 /**
  * The streams that a path may belong to by common naming: its folder, and its name without a
  * trailing number.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ *
+ * const found = streamsByName({ host: "tv.example", path: "/live/show-7.ts", query: "" });
+ * assert.equal(found[0]?.stream, "show");
+ * ```
  */
 export function streamsByName(where: MediaPath): StreamKey[] {
   const names = namesOf(where.path) ?? [];

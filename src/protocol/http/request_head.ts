@@ -21,6 +21,14 @@ export interface RequestHead {
 /**
  * Finds the head at the start of `bytes`; undefined if it is not complete.
  *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ *
+ * const bytes = new TextEncoder().encode("\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\nbody");
+ * assert.deepEqual(findRequestHead(bytes), { start: 2, end: 29, lineEnd: "crlf" });
+ * ```
+ *
  * @throws ProtocolError when it is too long, has too many fields, or mixes line ends
  */
 export function findRequestHead(bytes: Uint8Array): RequestHead | undefined {
