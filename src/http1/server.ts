@@ -3,22 +3,17 @@
 // streams, which costs more and cannot be stopped; docs/decisions/0002 has the figures. RFC 9112.
 
 import { addressGroup } from "../core/address_group.ts";
-import type { ListenAddress } from "../core/endpoint.ts";
 import { ProtocolError } from "../core/errors.ts";
 import { type MemoryBudget, type MemoryHold, MemoryLimitError } from "../core/memory_budget.ts";
 import type { LabelValue } from "../core/metric_table.ts";
 import type { Address } from "../core/address.ts";
-import type { Tally } from "../core/tally.ts";
 import { parseHead } from "../protocol/http/head.ts";
 import { findRequestHead } from "../protocol/http/request_head.ts";
 import { type HttpRequest, understandRequest } from "../protocol/http/request.ts";
 import { HttpExchange } from "./exchange.ts";
 import { HttpClient } from "./client.ts";
-import type { Connection, TcpEngine } from "../net/engine.ts";
-import type { Balancers } from "../net/announced_peer.ts";
-import type { ConnectionLimits } from "../net/served_connections.ts";
-import type { PortGuest } from "../net/port_guest.ts";
-import { TcpServer, type TlsPort } from "../net/tcp_server.ts";
+import type { Connection } from "../net/engine.ts";
+import { type TcpPortOptions, TcpServer } from "../net/tcp_server.ts";
 
 /**
  * How long a client may take to read its last bytes before its connection is closed, milliseconds.
@@ -36,17 +31,8 @@ export interface HeadTimeouts {
 /** Why a connection or a request is not handled. */
 export type HttpRefusal = LabelValue<"srs_proxy_api_refused_total", "reason">;
 
-export interface Http1ServerOptions {
+export interface Http1ServerOptions extends TcpPortOptions {
   readonly name: string;
-  readonly listen: ListenAddress;
-  readonly reusePort?: boolean;
-  /** See `TcpServerOptions`. */
-  readonly tally?: Tally | undefined;
-  readonly engine: TcpEngine;
-  limits(): ConnectionLimits;
-  balancers?: (() => Balancers) | undefined;
-  readonly tls?: TlsPort | undefined;
-  readonly guest?: PortGuest | undefined;
   timeouts(): HeadTimeouts;
   /** Budget for incomplete requests: heads, and bodies if any. */
   readonly identifyMemory: MemoryBudget;
@@ -54,7 +40,6 @@ export interface Http1ServerOptions {
   handle(exchange: HttpExchange): Promise<void>;
   /** Called for connections closed because of a limit, and for requests refused before `handle`. */
   onRefused(reason: HttpRefusal): void;
-  onError(error: unknown): void;
 }
 
 export class Http1Server implements AsyncDisposable {

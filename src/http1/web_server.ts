@@ -2,14 +2,10 @@
 // client can hold a connection without using it, and a client that leaves is noticed even if it has
 // sent a body. Knows no routes. RFC 9112.
 
-import type { ListenAddress } from "../core/endpoint.ts";
 import type { MemoryBudget } from "../core/memory_budget.ts";
 import type { Address } from "../core/address.ts";
-import type { TcpEngine } from "../net/engine.ts";
-import type { Balancers } from "../net/announced_peer.ts";
-import type { ConnectionLimits } from "../net/served_connections.ts";
-import type { TlsPort } from "../net/tcp_server.ts";
 import { textOfBytes } from "../core/binary_text.ts";
+import type { TcpPortOptions } from "../net/tcp_server.ts";
 import { ProtocolError } from "../core/errors.ts";
 import { BodyScanner } from "../protocol/http/body_scanner.ts";
 import { type HeadTimeouts, Http1Server, type HttpRefusal } from "./server.ts";
@@ -49,15 +45,9 @@ export interface WebHandlerOptions {
   onError(error: unknown): void;
 }
 
-export interface WebServerOptions extends WebHandlerOptions {
+export interface WebServerOptions extends WebHandlerOptions, TcpPortOptions {
   /** The name of the server in error messages, such as "HTTP API". */
   readonly name: string;
-  readonly listen: ListenAddress;
-  readonly reusePort?: boolean;
-  readonly engine: TcpEngine;
-  limits(): ConnectionLimits;
-  balancers?: (() => Balancers) | undefined;
-  readonly tls?: TlsPort | undefined;
   readonly identifyMemory: MemoryBudget;
 }
 

@@ -7,7 +7,7 @@ import type { ListenAddress } from "../core/endpoint.ts";
 import type { TlsOpener } from "./tls/tls_session.ts";
 import { type Balancers, type HeaderRefusal, readAnnouncedPeer } from "./announced_peer.ts";
 import { isOutOfResources } from "./close_errors.ts";
-import type { Connection, Listener, ListenOptions, TcpEngine } from "./engine.ts";
+import type { Connection, Listener, TcpEngine } from "./engine.ts";
 import { isGuest, type PortGuest } from "./port_guest.ts";
 import {
   type LimitRefusal,
@@ -31,8 +31,9 @@ export interface TlsPort {
 /** Why a connection was closed before it was served. */
 export type TcpRefusal = LimitRefusal | "limit_descriptors" | "tls_handshake" | HeaderRefusal;
 
-export interface TcpServerOptions
-  extends Omit<ListenOptions, "reusePort" | "tls">, ServedConnectionsOptions {
+/** Where a server listens, and whom it lets in: the same whatever it serves. */
+export interface TcpPortOptions extends Omit<ServedConnectionsOptions, "serve" | "onRefused"> {
+  readonly listen: ListenAddress;
   readonly engine: TcpEngine;
   /** Whether other processes of this user may listen on it at the same time (SO_REUSEPORT). */
   readonly reusePort?: boolean | undefined;
@@ -42,6 +43,11 @@ export interface TcpServerOptions
   readonly guest?: PortGuest | undefined;
   /** Called for every connection; absent if no balancer can be in front. */
   balancers?: (() => Balancers) | undefined;
+}
+
+export interface TcpServerOptions extends TcpPortOptions, ServedConnectionsOptions {
+  /** In error messages. */
+  readonly name: string;
   /** Milliseconds for a connection to name its client, show its protocol, and complete a TLS handshake. */
   openingTimeout(): number;
   /** Called for every connection closed before it was served. */

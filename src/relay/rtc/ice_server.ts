@@ -5,31 +5,21 @@ import type { Address } from "../../core/address.ts";
 import type { Clock } from "../../core/clock.ts";
 import type { Metrics } from "../../core/contracts.ts";
 import type { ListenAddress } from "../../core/endpoint.ts";
-import type { Tally } from "../../core/tally.ts";
-import type { Balancers } from "../../net/announced_peer.ts";
-import type { Connection, TcpEngine } from "../../net/engine.ts";
+import type { Connection } from "../../net/engine.ts";
 import type { PortGuest } from "../../net/port_guest.ts";
-import { type ConnectionLimits, ServedConnections } from "../../net/served_connections.ts";
-import { type TcpRefusal, TcpServer } from "../../net/tcp_server.ts";
+import { ServedConnections } from "../../net/served_connections.ts";
+import { type TcpPortOptions, type TcpRefusal, TcpServer } from "../../net/tcp_server.ts";
 import { beginsWithIce } from "../../protocol/rtc/opening.ts";
 import { FrameMemory, IceClient, type IceRefusal } from "./ice_client.ts";
 import type { ClientConnections, ConnectionForwarder } from "./client_connection.ts";
 
-export interface IceServerOptions {
+export interface IceServerOptions extends Omit<TcpPortOptions, "listen" | "tls" | "guest"> {
   /** Absent if clients come only to shared ports. */
   readonly listen: ListenAddress | undefined;
-  readonly engine: TcpEngine;
   readonly clock: Clock;
-  readonly reusePort?: boolean | undefined;
-  limits(): ConnectionLimits;
-  balancers?: (() => Balancers) | undefined;
   /** Milliseconds until a client must have proved itself. */
   startTimeout(): number;
-  /** Counts connections, together with those of other lanes. */
-  readonly tally?: Tally | undefined;
   readonly metrics: Metrics;
-  /** Called with errors that are bugs of this program. */
-  onError(error: unknown): void;
 }
 
 /** As a guest it takes connections of other ports. */
