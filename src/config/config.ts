@@ -262,30 +262,9 @@ function overlap(one: ListenAddress | undefined, other: ListenAddress | undefine
 function toConfig(values: Values, variables: Settings["variables"]): Config {
   const level = values.PROXY_LOG_LEVEL;
   return {
-    listen: {
-      rtmp: values.PROXY_RTMP_SERVER,
-      httpServer: values.PROXY_HTTP_SERVER,
-      httpApi: values.PROXY_HTTP_API,
-      systemApi: values.PROXY_SYSTEM_API,
-      webrtc: values.PROXY_WEBRTC_SERVER,
-      webrtcTcp: values.PROXY_WEBRTC_TCP_SERVER,
-      srt: values.PROXY_SRT_SERVER,
-      reusePort: values.PROXY_REUSE_PORT,
-    },
+    listen: toListen(values),
     staticFiles: values.PROXY_STATIC_FILES,
-    registry: {
-      type: values.PROXY_LOAD_BALANCER_TYPE,
-      originTtl: values.PROXY_ORIGIN_SERVER_TTL,
-      streamIdle: values.PROXY_STREAM_IDLE_TTL,
-      maxOrigins: values.PROXY_REGISTER_MAX_ORIGINS,
-      maxStreams: values.PROXY_MAX_STREAMS,
-      vhosts: values.PROXY_VHOSTS,
-      placement: values.PROXY_PLACEMENT,
-      health: {
-        interval: values.PROXY_HEALTH_INTERVAL,
-        endsSessions: values.PROXY_HEALTH_END_SESSIONS,
-      },
-    },
+    registry: toRegistry(values),
     redis: toRedis(values),
     register: {
       ...toRegisterAccess(values),
@@ -337,6 +316,35 @@ function toConfig(values: Values, variables: Settings["variables"]): Config {
     variables,
     quit: { grace: values.PROXY_GRACE_QUIT_TIMEOUT, force: values.PROXY_FORCE_QUIT_TIMEOUT },
     log: { level: level === "warn" ? "warning" : level, format: values.PROXY_LOG_FORMAT },
+  };
+}
+
+function toListen(values: Values): Config["listen"] {
+  return {
+    rtmp: values.PROXY_RTMP_SERVER,
+    httpServer: values.PROXY_HTTP_SERVER,
+    httpApi: values.PROXY_HTTP_API,
+    systemApi: values.PROXY_SYSTEM_API,
+    webrtc: values.PROXY_WEBRTC_SERVER,
+    webrtcTcp: values.PROXY_WEBRTC_TCP_SERVER,
+    srt: values.PROXY_SRT_SERVER,
+    reusePort: values.PROXY_REUSE_PORT,
+  };
+}
+
+function toRegistry(values: Values): Config["registry"] {
+  return {
+    type: values.PROXY_LOAD_BALANCER_TYPE,
+    originTtl: values.PROXY_ORIGIN_SERVER_TTL,
+    streamIdle: values.PROXY_STREAM_IDLE_TTL,
+    maxOrigins: values.PROXY_REGISTER_MAX_ORIGINS,
+    maxStreams: values.PROXY_MAX_STREAMS,
+    vhosts: values.PROXY_VHOSTS,
+    placement: values.PROXY_PLACEMENT,
+    health: {
+      interval: values.PROXY_HEALTH_INTERVAL,
+      endsSessions: values.PROXY_HEALTH_END_SESSIONS,
+    },
   };
 }
 

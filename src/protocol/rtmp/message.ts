@@ -13,17 +13,13 @@ export const MessageType = {
   setPeerBandwidth: 6,
   audio: 8,
   video: 9,
-  dataAmf3: 15,
   commandAmf3: 17,
-  dataAmf0: 18,
   commandAmf0: 20,
   aggregate: 22,
 } as const;
 
 /** Event types of User Control messages, section 7.1.7. */
 export const UserControl = {
-  streamBegin: 0,
-  streamEof: 1,
   setBufferLength: 3,
   pingRequest: 6,
   pingResponse: 7,
