@@ -105,3 +105,8 @@ export function liveOptions(state: State): LiveOptions {
 export function logError(error: unknown, repeated = 1): void {
   LOG.error("Unexpected error", { error, ...(repeated > 1 && { repeated }) });
 }
+
+/** Prefix of the session ids of one thread. */
+export function sessionPrefix(): string {
+  return crypto.randomUUID().slice(0, 8);
+}
