@@ -53,7 +53,7 @@ export async function openLanes(
 ): Promise<Lanes> {
   const { listen, tls, engine: choice, variables } = state.config;
   const count = laneCount(state.config);
-  const ports = [{ name: "RTMP", transport: "tcp", listen: listen.rtmp }] as WantedPort[];
+  const ports: WantedPort[] = [{ name: "RTMP", transport: "tcp", listen: listen.rtmp }];
   if (servesHttp) ports.push({ name: "HTTP server", transport: "tcp", listen: listen.httpServer });
   ports.push({ name: "WebRTC", transport: "udp", listen: listen.webrtc });
   ports.push({ name: "SRT", transport: "udp", listen: listen.srt });

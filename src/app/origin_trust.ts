@@ -76,7 +76,7 @@ export class OriginTrust implements Disposable {
       const authorities = await readAuthorities(file);
       if (this.#file !== file || authorities === this.#authorities) return;
       this.#exchange(authorities);
-      LOG.info("Authorities of origins exchanged");
+      LOG.info("Authorities of origins replaced");
     } catch (error) {
       this.#options.metrics.count("srs_proxy_tls_reload_failures_total");
       LOG.warn("Cannot take over new authorities of origins, the old ones are kept", { error });

@@ -117,7 +117,7 @@ export class Certificates implements Disposable {
       // Other files have been configured in the meantime, and read.
       if (files !== this.#files) return;
       this.#exchange(read);
-      LOG.info("Certificates exchanged", { days: this.daysLeft });
+      LOG.info("Certificates replaced", { days: this.daysLeft });
     } catch (error) {
       // Perhaps only one file of a pair has been replaced so far: the next check finds both.
       this.#metrics.count("srs_proxy_tls_reload_failures_total");

@@ -71,7 +71,7 @@ export function outgoingRequest(request: ClientRequest, changes: RequestChanges)
     method,
     client: clientOf(way, changes.peer),
     head,
-    ...(changes.body ? { body: changes.body } : {}),
+    body: changes.body,
   };
 }
 

@@ -93,7 +93,7 @@ export class RecordTable {
       const streams = this.#loads.get(origin.id) ?? 0;
       const expiresIn = expires === Infinity ? null : Math.max(0, expires - now);
       const settings = this.settings.of(origin.id);
-      records.push({ origin, streams, expiresIn, ...(settings === undefined ? {} : { settings }) });
+      records.push({ origin, streams, expiresIn, settings });
     }
     return records;
   }
