@@ -226,5 +226,6 @@ Deno.test("however many unknown users appear, Redis is asked about few", async (
   assert.ok(spent < 4_000, `${spent} calls`);
   const refused = asked.filter(({ status }) => status === "rejected");
   assert.ok(refused.length > 15_000);
-  assert.equal(one.trouble, undefined, "and it does not make Redis look ill");
+  // A machine that stands still for a moment makes any answer late.
+  await until("Redis look well", () => one.trouble === undefined);
 });
