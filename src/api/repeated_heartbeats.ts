@@ -37,20 +37,20 @@ export class RepeatedHeartbeats {
   /**
    * Remembers a heartbeat that has been accepted.
    *
-   * @param said the whole request and who has sent it
+   * @param verbatim the whole request and who has sent it
    */
-  note(said: string, origin: Origin): void {
-    if (said.length > LONGEST) return;
+  note(verbatim: string, origin: Origin): void {
+    if (verbatim.length > LONGEST) return;
     const { clock, settings } = this.#options;
     const now = clock.now();
     this.#accepted.expire(now);
-    this.#accepted.set(said, { origin, settings: settings() }, now);
+    this.#accepted.set(verbatim, { origin, settings: settings() }, now);
   }
 
   /** Registers the origin if this was accepted before. @returns whether it was, and still is */
-  async accept(said: string): Promise<boolean> {
+  async accept(verbatim: string): Promise<boolean> {
     const { clock, registrar, metrics, settings } = this.#options;
-    const known = this.#accepted.get(said, clock.now());
+    const known = this.#accepted.get(verbatim, clock.now());
     if (known === undefined || known.settings !== settings()) return false;
     try {
       await registrar.register(known.origin);

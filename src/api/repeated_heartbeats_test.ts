@@ -32,7 +32,9 @@ Deno.test("what was accepted is accepted again and counted; anything else is not
   assert.equal(await heartbeats.accept("one"), false);
   heartbeats.note("one", sampleOrigin("a"));
   heartbeats.note("two", sampleOrigin("b"));
-  for (const said of ["one", "two", "one"]) assert.equal(await heartbeats.accept(said), true);
+  for (const verbatim of ["one", "two", "one"]) {
+    assert.equal(await heartbeats.accept(verbatim), true);
+  }
   assert.equal(await heartbeats.accept("One"), false);
   assert.deepEqual(world.registered, ["a", "b", "a"]);
   const { text } = await world.metrics.expose();

@@ -63,7 +63,7 @@ export interface SystemApiDependencies {
   /** Whether the registering program is a proxy, which would end up as its own client. */
   readonly isProxy: (origin: Origin) => Promise<boolean>;
   /** Called with an accepted heartbeat that may be accepted again without checks. */
-  accepted(said: string, origin: Origin): void;
+  accepted(verbatim: string, origin: Origin): void;
   /** The token of origins. */
   access(): ApiAccess;
   /** Whether only origins with a certificate may register. */
@@ -79,7 +79,7 @@ export interface SystemEnv {
   /** Where the memory of bodies is taken from. */
   readonly memory?: Memory;
   /** The whole request and who has sent it, if it is short. */
-  readonly said?: string | undefined;
+  readonly verbatim?: string | undefined;
 }
 
 /** Empty where there is no listener. */
@@ -144,10 +144,10 @@ function addRegistration(app: Hono<Env>, deps: SystemApiDependencies): void {
       const resolved = await deps.resolved(origin);
       await refuseProxy(resolved, deps);
       await deps.registrar.register(origin);
-      const said = context.env?.said;
+      const verbatim = context.env?.verbatim;
       // What a name leads to is checked each time, and answers to pages depend on the page.
       const isRepeatable = resolved === origin && context.req.header("origin") === undefined;
-      if (said !== undefined && isRepeatable) deps.accepted(said, origin);
+      if (verbatim !== undefined && isRepeatable) deps.accepted(verbatim, origin);
     } catch (thrown) {
       const error = toProxyError(thrown);
       deps.metrics.count("srs_proxy_registrations_total", { result: resultOf(error) });

@@ -132,7 +132,7 @@ async function openState(
   const originTrust = stack.use(
     await OriginTrust.open(config.tls.originAuthorities, {
       ...{ clock, metrics },
-      onExchange: (authorities) => renewals.trust(authorities),
+      onReplaced: (authorities) => renewals.trust(authorities),
     }),
   );
   const state: State = {
@@ -151,7 +151,7 @@ async function openState(
   stack.use(giveSpareMemoryBack(clock));
   state.certificates = await Certificates.open(config.tls, {
     ...{ clock, metrics },
-    onExchange: (keys) => renewals.certify(keys),
+    onReplaced: (keys) => renewals.certify(keys),
   });
   if (state.certificates) stack.use(state.certificates);
   return { state, engine };

@@ -19,7 +19,7 @@ export interface OriginTrustOptions {
   readonly clock: Clock;
   readonly metrics: Metrics;
   /** Called with new authorities, for other threads; undefined = the system's. */
-  onExchange(authorities: string | undefined): void;
+  onReplaced(authorities: string | undefined): void;
 }
 
 /** The authorities in use by this process. */
@@ -87,8 +87,8 @@ export class OriginTrust implements Disposable {
 
   #exchange(authorities: string | undefined): void {
     this.#authorities = authorities;
-    this.client.exchange(authorities);
-    this.#options.onExchange(authorities);
+    this.client.replace(authorities);
+    this.#options.onReplaced(authorities);
   }
 }
 

@@ -52,12 +52,12 @@ export function openSystem(surroundings: Surroundings, parts: SystemParts): WebS
     tls: tlsPort(surroundings, "systemApi"),
     name: "System API",
     listen: state.config.listen.systemApi,
-    handle: async (request, peer, isCertified, said) => {
+    handle: async (request, peer, isCertified, verbatim) => {
       using memory = identifyMemory.open(addressGroup(peer.host));
       return await parts.showConsole(request) ??
-        await api.fetch(request, { peer, memory, isCertified, said });
+        await api.fetch(request, { peer, memory, isCertified, verbatim });
     },
-    repeat: async (said) => await heartbeats.accept(said) ? REGISTERED : undefined,
+    repeat: async (verbatim) => await heartbeats.accept(verbatim) ? REGISTERED : undefined,
     onRefused: (reason) => metrics.count("srs_proxy_system_refused_total", { reason }),
   });
 }
@@ -102,7 +102,7 @@ function openApi(
     about: ABOUT,
     ...{ addresses, management },
     resolved: (origin) => names.resolved(origin),
-    accepted: (said, origin) => heartbeats.note(said, origin),
+    accepted: (verbatim, origin) => heartbeats.note(verbatim, origin),
     access: () => state.config.register,
     asksForCertificates: () => state.config.tls.clientAuthorities !== undefined,
   });

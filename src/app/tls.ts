@@ -41,7 +41,7 @@ export class Certificates implements Disposable {
   readonly #metrics: Metrics;
   readonly #watch: Disposable;
   readonly #rotation: Disposable;
-  readonly #onExchange: (keys: TlsKeys) => void;
+  readonly #onReplaced: (keys: TlsKeys) => void;
   #files: TlsConfig;
   #read: ReadCertificates;
   /** In memory only: whoever has them can decrypt recorded TLS 1.2 connections. */
@@ -52,7 +52,7 @@ export class Certificates implements Disposable {
     this.#files = files;
     this.#read = read;
     this.#metrics = options.metrics;
-    this.#onExchange = options.onExchange;
+    this.#onReplaced = options.onReplaced;
     this.server = new TlsServer(this.keys);
     this.system = new TlsServer(this.keys, { authorities: read.clientAuthorities });
     this.#watch = options.clock.every(WATCH, () => void this.#look());
@@ -140,11 +140,11 @@ export class Certificates implements Disposable {
 
   #use(read: ReadCertificates, ticketKeys: TlsKeys["ticketKeys"]): void {
     const keys = { pairs: read.pairs, ticketKeys };
-    this.server.exchange(keys);
-    this.system.exchange(keys, read.clientAuthorities);
+    this.server.replace(keys);
+    this.system.replace(keys, read.clientAuthorities);
     this.#read = read;
     this.#ticketKeys = ticketKeys;
-    this.#onExchange(keys);
+    this.#onReplaced(keys);
   }
 }
 
@@ -152,7 +152,7 @@ export interface CertificatesOptions {
   readonly clock: Clock;
   readonly metrics: Metrics;
   /** Called with new certificates, for other threads. */
-  onExchange(keys: TlsKeys): void;
+  onReplaced(keys: TlsKeys): void;
 }
 
 async function readCertificates(files: TlsConfig): Promise<ReadCertificates> {

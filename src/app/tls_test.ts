@@ -40,7 +40,7 @@ class World implements AsyncDisposable {
     const world = new World(authority);
     world.#certificates = await Certificates.open(world.files, {
       ...{ clock: world.clock, metrics: world.metrics },
-      onExchange: (keys) => world.told.push(structuredClone(keys)),
+      onReplaced: (keys) => world.told.push(structuredClone(keys)),
     });
     return world;
   }

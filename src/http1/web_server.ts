@@ -10,6 +10,7 @@ import { ProtocolError } from "../core/errors.ts";
 import { BodyScanner } from "../protocol/http/body_scanner.ts";
 import { type HeadTimeouts, Http1Server, type HttpRefusal } from "./server.ts";
 import type { Answer, HttpExchange } from "./exchange.ts";
+import { webRequest } from "./web_request.ts";
 
 /** Methods for which no web Request can be constructed, and which are not needed here. */
 const IMPOSSIBLE: readonly string[] = ["TRACE", "TRACK"];
@@ -29,16 +30,16 @@ export interface WebHandlerOptions {
     request: Request,
     peer: Address,
     isCertified: boolean,
-    said?: string,
+    verbatim?: string,
   ): Response | Promise<Response>;
   /**
    * Answers requests that repeat earlier ones, before there is a web Request, which costs more than
    * all the rest; undefined if `handle` is to answer. If it is given, `handle` is told the same
    * text.
    *
-   * @param said the whole request and who has sent it; the same text means the same request
+   * @param verbatim the whole request and who has sent it; the same text means the same request
    */
-  repeat?: ((said: string) => Promise<Answer | undefined>) | undefined;
+  repeat?: ((verbatim: string) => Promise<Answer | undefined>) | undefined;
   /** Called for connections and requests refused before `handle`. */
   onRefused(reason: HttpRefusal): void;
   /** Called with what `handle` throws; the client gets an empty 500. */
@@ -112,11 +113,11 @@ export class WebHandler implements Disposable {
   /** Answers one request completely. */
   async serve(exchange: HttpExchange): Promise<void> {
     if (IMPOSSIBLE.includes(exchange.request.method)) return await this.#refuseMethod(exchange);
-    const said = this.#options.repeat && wholeText(exchange);
+    const verbatim = this.#options.repeat && wholeText(exchange);
     this.#open.add(exchange);
     try {
-      if (said === undefined || !await this.#repeat(exchange, said)) {
-        await this.#answer(exchange, said);
+      if (verbatim === undefined || !await this.#repeat(exchange, verbatim)) {
+        await this.#answer(exchange, verbatim);
       }
     } finally {
       this.#open.delete(exchange);
@@ -124,8 +125,8 @@ export class WebHandler implements Disposable {
   }
 
   /** @returns whether the request has been answered */
-  async #repeat(exchange: HttpExchange, said: string): Promise<boolean> {
-    const answer = await this.#options.repeat!(said);
+  async #repeat(exchange: HttpExchange, verbatim: string): Promise<boolean> {
+    const answer = await this.#options.repeat!(verbatim);
     if (answer === undefined) return false;
     const { client, connection, request } = exchange;
     client.inbox.consume(Number(request.bodyLength));
@@ -134,10 +135,10 @@ export class WebHandler implements Disposable {
     return true;
   }
 
-  async #answer(exchange: HttpExchange, said: string | undefined): Promise<void> {
+  async #answer(exchange: HttpExchange, verbatim: string | undefined): Promise<void> {
     const body = new RequestBody(exchange);
     const { connection } = exchange;
-    const response = await this.#answerOf(exchange, body, said);
+    const response = await this.#answerOf(exchange, body, verbatim);
     if (isEventStream(response)) return await this.#stream(exchange, response);
     const fields = [...response.headers].map(([name, value]) => ({ name, value }));
     const bytes = await response.bytes();
@@ -176,11 +177,11 @@ export class WebHandler implements Disposable {
   async #answerOf(
     exchange: HttpExchange,
     body: RequestBody,
-    said: string | undefined,
+    verbatim: string | undefined,
   ): Promise<Response> {
     try {
       const { peer, isCertified } = exchange.connection;
-      return await this.#options.handle(webRequest(exchange, body), peer, isCertified, said);
+      return await this.#options.handle(body.request, peer, isCertified, verbatim);
     } catch (error) {
       this.#options.onError(error);
       return new Response(null, { status: 500 });
@@ -220,6 +221,14 @@ class RequestBody {
     this.stream = new ReadableStream({ pull }, { highWaterMark: 0 });
   }
 
+  /** The request with this body. */
+  get request(): Request {
+    const { method } = this.#exchange.request;
+    const hasBody = this.stream !== null && method !== "GET" && method !== "HEAD";
+    const body = hasBody ? { body: this.stream } : {};
+    return webRequest(this.#exchange, { signal: this.gone.signal, ...body });
+  }
+
   /** Whether it has been read to its end, so that the next request can follow. */
   get isRead(): boolean {
     return this.#scanner.done;
@@ -255,19 +264,4 @@ function wholeText({ request, client: { inbox }, connection }: HttpExchange): st
   const lines = [peer.host, isSecure, isCertified, method, path, query];
   for (const { name, value } of fields) lines.push(name, value);
   return `${lines.join("\n")}\n\n${textOfBytes(inbox.bytes.subarray(0, bodyLength))}`;
-}
-
-/** Converts the request to a web Request. */
-function webRequest({ request, connection }: HttpExchange, { stream, gone }: RequestBody): Request {
-  const { method, path, query, host, fields } = request;
-  const headers = new Headers();
-  for (const { name, value } of fields) headers.append(name, value);
-  const search = query === "" ? "" : `?${query}`;
-  const where = URL.canParse(`http://${host}/`) && host !== "" ? host : "localhost";
-  const url = `${connection.isSecure ? "https" : "http"}://${where}${
-    path === "*" ? "/" : path
-  }${search}`;
-  const hasBody = stream !== null && method !== "GET" && method !== "HEAD";
-  const body = hasBody ? { body: stream } : {};
-  return new Request(url, { method, headers, signal: gone.signal, ...body });
 }

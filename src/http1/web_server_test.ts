@@ -232,9 +232,9 @@ Deno.test("a request that repeats another word for word is answered without a we
   const handled: (string | undefined)[] = [];
   const known = new Set<string>();
   const body = new TextEncoder().encode("again");
-  await onSite(async (request, _peer, _isCertified, said) => {
-    handled.push(said);
-    if (said !== undefined) known.add(said);
+  await onSite(async (request, _peer, _isCertified, verbatim) => {
+    handled.push(verbatim);
+    if (verbatim !== undefined) known.add(verbatim);
     return await echo(request);
   }, async ({ port }) => {
     using client = await RawHttp.connect(port);
@@ -265,8 +265,8 @@ Deno.test("a request that repeats another word for word is answered without a we
     await client.send(post("/e", "Content-Length: 2049", "", "-".repeat(2_049)));
     await client.until("->");
     assert.deepEqual(handled.slice(5), [undefined, undefined, undefined]);
-  }, (said) => {
+  }, (verbatim) => {
     const answer = { status: 200, fields: [], body };
-    return Promise.resolve(known.has(said) ? answer : undefined);
+    return Promise.resolve(known.has(verbatim) ? answer : undefined);
   });
 });

@@ -208,9 +208,9 @@ class RunningLane {
         this.#config = configOf(message.variables);
         return;
       case "certify":
-        return this.#tls?.exchange(message.tls);
+        return this.#tls?.replace(message.tls);
       case "trust":
-        return this.#tlsClient.exchange(message.authorities);
+        return this.#tlsClient.replace(message.authorities);
       case "ping":
         return this.#pong(message);
       case "drain":

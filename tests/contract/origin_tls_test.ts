@@ -131,10 +131,10 @@ test("a certificate for another name, of another authority or expired is not tru
     assert.match(failure!.why, why);
   }
   const port = world.echo(foreign);
-  world.client.exchange(foreign.authority);
+  world.client.replace(foreign.authority);
   using connection = await world.dial(port);
   await assertEchoes(connection, 1_000);
-  world.client.exchange(undefined);
+  world.client.replace(undefined);
   await assert.rejects(world.dial(port), { code: "origin_unreachable" });
   await assertEchoes(connection, 1_000);
 });

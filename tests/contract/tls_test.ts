@@ -188,13 +188,13 @@ test("the certificate matches the name, and new certificates apply to new connec
     await writeAll(conn, sample(10));
     assert.deepEqual(await readExactly(conn, 10), sample(10));
   }
-  port.tls.exchange({ pairs: [NEW], ticketKeys: TICKET_KEYS });
+  port.tls.replace({ pairs: [NEW], ticketKeys: TICKET_KEYS });
   await port.connect("new.example.com");
   await assert.rejects(port.connect("localhost"));
   await writeAll(first, sample(10));
   assert.deepEqual(await readExactly(first, 10), sample(10));
   assert.throws(
-    () => port.tls.exchange({ pairs: [{ ...PAIR, key: NEW.key }], ticketKeys: TICKET_KEYS }),
+    () => port.tls.replace({ pairs: [{ ...PAIR, key: NEW.key }], ticketKeys: TICKET_KEYS }),
     {
       message: "Cannot use a private key that is not the certificate's",
     },

@@ -28,7 +28,7 @@ export class TlsClient implements Disposable {
   }
 
   /** Sets the authorities for new sessions. */
-  exchange(authorities?: string): void {
+  replace(authorities?: string): void {
     if (authorities === this.#authorities) return;
     this.#authorities = authorities;
     this.#freeContext();

@@ -160,7 +160,7 @@ for (const kind of ENGINES) {
     peer.keepSession();
     await using other = await Authority.open();
     const pair = await other.pair();
-    world.server.exchange(keysOf(await world.authority.pair()), pair.authority);
+    world.server.replace(keysOf(await world.authority.pair()), pair.authority);
     const [again, back] = await world.connect();
     const shaking = peer.shake(back).catch(() => {});
     await again.secure().catch(() => again.close());
@@ -196,15 +196,15 @@ for (const version of [TLS_1_2, TLS_1_3]) {
     const pair = await world.authority.pair();
     using peer = new TlsPeer({ version });
     const later = newTicketKey();
-    world.server.exchange({ pairs: [pair], ticketKeys: [TICKET_KEY] });
+    world.server.replace({ pairs: [pair], ticketKeys: [TICKET_KEY] });
     await world.takeTicket(peer);
-    world.server.exchange({ pairs: [pair], ticketKeys: [later, TICKET_KEY] });
+    world.server.replace({ pairs: [pair], ticketKeys: [later, TICKET_KEY] });
     await world.takeTicket(peer);
     assert.equal(peer.isResumed, true);
-    world.server.exchange({ pairs: [pair], ticketKeys: [newTicketKey(), later] });
+    world.server.replace({ pairs: [pair], ticketKeys: [newTicketKey(), later] });
     await world.shaken(peer);
     assert.equal(peer.isResumed, true);
-    world.server.exchange({ pairs: [pair], ticketKeys: [newTicketKey()] });
+    world.server.replace({ pairs: [pair], ticketKeys: [newTicketKey()] });
     await world.shaken(peer);
     assert.equal(peer.isResumed, false);
   });

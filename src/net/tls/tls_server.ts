@@ -49,7 +49,7 @@ export class TlsServer implements TlsOpener, Disposable {
   }
 
   /** Replaces the certificates for new connections. @throws ProxyError `bad_request`, and keeps the old ones */
-  exchange({ pairs, ticketKeys }: TlsKeys, authorities?: string): void {
+  replace({ pairs, ticketKeys }: TlsKeys, authorities?: string): void {
     if (!isSamePairs(pairs, this.#pairs) || authorities !== this.#authorities) {
       const contexts = this.#newContexts(pairs, authorities);
       this.#contexts[Symbol.dispose]();

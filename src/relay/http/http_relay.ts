@@ -4,17 +4,12 @@
 
 import type { LabelValue } from "../../core/metric_table.ts";
 import type { EndedBy, RelaySessions } from "../../core/contracts.ts";
-import type { ListenAddress } from "../../core/endpoint.ts";
 import type { OriginStatus } from "../../core/registrar.ts";
 import { type ProxyError, toProxyError } from "../../core/errors.ts";
 import type { MemoryBudget } from "../../core/memory_budget.ts";
 import type { Address } from "../../core/address.ts";
-import type { Tally } from "../../core/tally.ts";
 import { Sweeper } from "../../net/sweeper.ts";
-import type { Balancers } from "../../net/announced_peer.ts";
-import type { ConnectionLimits } from "../../net/served_connections.ts";
-import type { PortGuest } from "../../net/port_guest.ts";
-import type { TlsPort } from "../../net/tcp_server.ts";
+import type { TcpPortOptions } from "../../net/tcp_server.ts";
 import { corsFields } from "./fields.ts";
 import { Forwarder } from "../../http1/forward.ts";
 import { type HeadTimeouts, Http1Server } from "../../http1/server.ts";
@@ -26,6 +21,7 @@ import { OriginFiles } from "./origin_files.ts";
 import { PageExchange } from "./page_exchange.ts";
 import type { HttpDependencies, HttpTimeouts } from "./dependencies.ts";
 import { dropSmallBody } from "../../http1/small_body.ts";
+import { webRequest } from "../../http1/web_request.ts";
 import type { WebHandler } from "../../http1/web_server.ts";
 
 /**
@@ -41,15 +37,7 @@ const PAGES_LIST = "/api/v1/streams/live";
 const SIGNALS = "/rtc/v1/";
 const METHODS: readonly string[] = ["GET", "HEAD", "OPTIONS"];
 
-export interface HttpRelayOptions extends HttpDependencies {
-  readonly listen: ListenAddress;
-  readonly reusePort?: boolean;
-  /** See `TcpServerOptions`. */
-  readonly tally?: Tally | undefined;
-  limits(): ConnectionLimits;
-  balancers?: (() => Balancers) | undefined;
-  readonly tls?: TlsPort | undefined;
-  readonly guest?: PortGuest | undefined;
+export interface HttpRelayOptions extends HttpDependencies, TcpPortOptions {
   readonly identifyMemory: MemoryBudget;
   timeouts(): HttpTimeouts & HeadTimeouts;
   /** All origins, for files that belong to no stream. */
@@ -62,8 +50,6 @@ export interface HttpRelayOptions extends HttpDependencies {
   readonly signals?: Pick<WebHandler, "serve"> | undefined;
   /** Answers requests that are not for media. */
   answerOther(request: Request): Promise<Response>;
-  /** Called with errors that are bugs of this program. */
-  onError(error: unknown): void;
 }
 
 interface Running {
@@ -302,14 +288,4 @@ export class HttpRelay implements RelaySessions, AsyncDisposable {
     this.#options.metrics.gauge("srs_proxy_http_connections", this.connections);
     for (const running of this.#running) running.sweep(elapsed);
   }
-}
-
-/** The same request as a web Request; its path stays as it was sent. */
-function webRequest({ request }: HttpExchange): Request {
-  const { method, path, query, host, fields } = request;
-  const headers = new Headers();
-  for (const { name, value } of fields) headers.append(name, value);
-  const search = query === "" ? "" : `?${query}`;
-  const where = URL.canParse(`http://${host}/`) && host !== "" ? host : "localhost";
-  return new Request(`http://${where}${path}${search}`, { method, headers });
 }

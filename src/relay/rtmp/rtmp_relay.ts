@@ -1,29 +1,16 @@
 // The RTMP relay: its port, and the limits, sweeping and shutdown of its clients' sessions.
 
-import type { ListenAddress } from "../../core/endpoint.ts";
 import { FailedAddresses } from "../../core/failed_addresses.ts";
 import type { Address } from "../../core/address.ts";
-import type { Tally } from "../../core/tally.ts";
 import type { Connection } from "../../net/engine.ts";
 import { Sweeper } from "../../net/sweeper.ts";
-import type { Balancers } from "../../net/announced_peer.ts";
-import type { ConnectionLimits } from "../../net/served_connections.ts";
-import { TcpServer, type TlsPort } from "../../net/tcp_server.ts";
+import { type TcpPortOptions, TcpServer } from "../../net/tcp_server.ts";
 import type { EndedBy } from "../../core/contracts.ts";
 import { RtmpClient } from "./rtmp_client.ts";
 import type { RtmpDependencies } from "./dependencies.ts";
 
-export interface RtmpRelayOptions extends Omit<RtmpDependencies, "failures"> {
-  readonly listen: ListenAddress;
-  readonly reusePort?: boolean | undefined;
-  limits(): ConnectionLimits;
-  balancers?: (() => Balancers) | undefined;
-  readonly tls?: TlsPort | undefined;
-  /** Counts connections, together with those of other lanes. */
-  readonly tally?: Tally | undefined;
-  /** Called with errors that are bugs of this program. */
-  onError(error: unknown): void;
-}
+export interface RtmpRelayOptions
+  extends Omit<RtmpDependencies, "failures">, Omit<TcpPortOptions, "guest"> {}
 
 export class RtmpRelay implements AsyncDisposable {
   readonly #options: RtmpRelayOptions & RtmpDependencies;
