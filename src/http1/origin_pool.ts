@@ -119,7 +119,8 @@ export class OriginPool implements Disposable {
     kept.push(link);
     this.#kept.set(key, kept);
     // Anything that arrives on an idle connection is its end or unsolicited.
-    link.more().then(() => this.#drop(key, link));
+    const drop = () => this.#drop(key, link);
+    link.more().then(drop, drop);
   }
 
   /** Closes a connection if it is still idle. */

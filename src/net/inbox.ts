@@ -98,8 +98,12 @@ export class Inbox {
   more(connection: ByteSource): Promise<boolean> {
     const { length } = this;
     const capacity = this.#buffer.length || this.#first;
-    this.#makeRoom(length < capacity ? capacity : Math.max(length * 2, this.#first));
     // Not async, because this is pending for every idle player.
+    try {
+      this.#makeRoom(length < capacity ? capacity : Math.max(length * 2, this.#first));
+    } catch (error) {
+      return Promise.reject(error);
+    }
     return connection.read(this.#buffer.subarray(this.#end)).then((count) => {
       this.#end += count ?? 0;
       return count !== null;

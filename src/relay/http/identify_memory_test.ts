@@ -95,3 +95,28 @@ Deno.test("a body is charged together with its head until it is answered", async
   client.close();
   await until("all be given back", () => identifyMemory.taken === 0);
 });
+
+Deno.test("a client that sends too much while it waits for its answer counts as gone", async () => {
+  const limits = { perConnection: 6_000, perAddress: 2 ** 20, total: 2 ** 30 };
+  const left = Promise.withResolvers<void>();
+  await using server = WebServer.open({
+    name: "HTTP API",
+    listen: { host: "127.0.0.1", port: 0 },
+    engine: new DenoTcpEngine(systemClock),
+    limits: () => ({ maxConnections: 10, maxConnectionsPerAddress: 10 }),
+    identifyMemory: new MemoryBudget(() => limits),
+    timeouts: () => ({ head: 5_000, keepAlive: 5_000, stall: 5_000 }),
+    handle: async (request) => {
+      request.signal.addEventListener("abort", () => left.resolve());
+      await request.text();
+      await left.promise;
+      return new Response();
+    },
+    onRefused: () => {},
+    onError: (error) => assert.fail(String(error)),
+  });
+  using client = await RawHttp.connect(server.address.port);
+  await client.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\nx");
+  await client.send("x".repeat(12_000));
+  await left.promise;
+});
