@@ -76,6 +76,7 @@ const FAILURES = [
 ];
 /** Tests of the whole program that take all of a machine, or measure what it takes. */
 const HEAVY = [
+  "tests/e2e/idle_memory_test.ts",
   "tests/e2e/lanes_test.ts",
   "tests/e2e/rtmp_streams_test.ts",
   "tests/e2e/srt_bounds_test.ts",
