@@ -16,14 +16,14 @@ export interface RepeatedHeartbeatsOptions {
   readonly clock: Pick<Clock, "now">;
   readonly registrar: Pick<Registrar, "register">;
   readonly metrics: Metrics;
-  /** What decides whether a heartbeat is accepted; another object after each change. */
-  settings(): object;
+  /** What decides whether a heartbeat is accepted: objects of which one is another after each change. */
+  grounds(): readonly object[];
 }
 
-/** An accepted heartbeat, and the settings under which it was. */
+/** An accepted heartbeat, and on what grounds it was. */
 interface Accepted {
   readonly origin: Origin;
-  readonly settings: object;
+  readonly grounds: readonly object[];
 }
 
 export class RepeatedHeartbeats {
@@ -41,17 +41,18 @@ export class RepeatedHeartbeats {
    */
   note(verbatim: string, origin: Origin): void {
     if (verbatim.length > LONGEST) return;
-    const { clock, settings } = this.#options;
+    const { clock, grounds } = this.#options;
     const now = clock.now();
     this.#accepted.expire(now);
-    this.#accepted.set(verbatim, { origin, settings: settings() }, now);
+    this.#accepted.set(verbatim, { origin, grounds: grounds() }, now);
   }
 
   /** Registers the origin if this was accepted before. @returns whether it was, and still is */
   async accept(verbatim: string): Promise<boolean> {
-    const { clock, registrar, metrics, settings } = this.#options;
+    const { clock, registrar, metrics, grounds } = this.#options;
     const known = this.#accepted.get(verbatim, clock.now());
-    if (known === undefined || known.settings !== settings()) return false;
+    const now = grounds();
+    if (known === undefined || known.grounds.some((one, at) => one !== now[at])) return false;
     try {
       await registrar.register(known.origin);
     } catch {

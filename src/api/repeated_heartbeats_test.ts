@@ -12,10 +12,10 @@ function openWorld() {
   const clock = new VirtualClock();
   const metrics = new PrometheusMetrics();
   const registered: string[] = [];
-  const world = { clock, metrics, registered, settings: {}, isFull: false };
+  const world = { clock, metrics, registered, grounds: [{}, {}], isFull: false };
   const heartbeats = new RepeatedHeartbeats({
     ...{ clock, metrics },
-    settings: () => world.settings,
+    grounds: () => world.grounds,
     registrar: {
       register: ({ id }: Origin) => {
         if (world.isFull) throw new ProxyError("overloaded", "no room");
@@ -41,16 +41,19 @@ Deno.test("what was accepted is accepted again and counted; anything else is not
   assert.match(text, /srs_proxy_registrations_total\{result="accepted"\} 3\n/);
 });
 
-Deno.test("a heartbeat is checked again after a minute, and after any change of the settings", async () => {
+Deno.test("a heartbeat is checked again after a minute, and after any change of what decides", async () => {
   const { world, heartbeats } = openWorld();
   heartbeats.note("one", sampleOrigin("a"));
   await world.clock.pass(MINUTE - 1);
   assert.equal(await heartbeats.accept("one"), true);
   await world.clock.pass(1);
   assert.equal(await heartbeats.accept("one"), false, "being accepted does not prolong it");
-  heartbeats.note("one", sampleOrigin("a"));
-  world.settings = {};
-  assert.equal(await heartbeats.accept("one"), false);
+  for (const at of [0, 1]) {
+    heartbeats.note("one", sampleOrigin("a"));
+    assert.equal(await heartbeats.accept("one"), true);
+    world.grounds = world.grounds.with(at, {});
+    assert.equal(await heartbeats.accept("one"), false);
+  }
 });
 
 Deno.test("a heartbeat that the registry refuses is left to be refused in full", async () => {

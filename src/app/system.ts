@@ -41,7 +41,7 @@ export function openSystem(surroundings: Surroundings, parts: SystemParts): WebS
   const identifyMemory = new MemoryBudget(() => state.config.identifyMemory);
   const heartbeats = new RepeatedHeartbeats({
     ...{ clock, metrics, registrar: registry },
-    settings: () => state.config,
+    grounds: () => [state.config, state.ownAddresses, registry.otherProxies],
   });
   const api = openApi(surroundings, parts, heartbeats);
   return WebServer.open({

@@ -23,7 +23,7 @@ export class FleetBook implements Fleet {
     this.#gate = gate;
   }
 
-  /** As they were when Redis was last asked. */
+  /** As they were when Redis was last asked: the same list until one comes, goes or moves. */
   get others(): readonly ProxyPlace[] {
     return this.#others;
   }
@@ -68,7 +68,8 @@ export class FleetBook implements Fleet {
     this.#remote.countIgnored(places.filter((place) => place === undefined).length);
     const others = places.filter((place) => place !== undefined)
       .filter(({ by }) => by !== this.#remote.writer);
-    this.#others = others.map(({ place }) => place);
+    const now = others.map(({ place }) => place);
+    if (JSON.stringify(now) !== JSON.stringify(this.#others)) this.#others = now;
     this.#names = others.map(({ by }) => by);
   }
 }
