@@ -121,7 +121,7 @@ export interface StreamRecordPage {
 
 /** What proxies know of each other. */
 export interface Fleet {
-  /** Where the other proxies listen, as far as they have announced it. */
+  /** Where the other proxies listen, as far as they have announced it; the same list while nothing changes. */
   readonly others: readonly ProxyPlace[];
   /** Whether this proxy, among those that know of each other, is the one to look after an origin. */
   isOurs(origin: string): boolean;
