@@ -108,7 +108,9 @@ export class NetworkNamespace implements AsyncDisposable {
       // Nobody else can have this address, so duplicate detection is not needed and it can be used
       // at once.
       await ip("address", "add", `${v6}/64`, "dev", cable, "nodad");
-      await ip("link", "set", cable, "up");
+      // Without a link-local address, whose duplicate detection ends a second later: Chromium gives up
+      // what it loads when an address changes.
+      await ip("link", "set", cable, "addrgenmode", "none", "up");
     }
     await inner("route", "add", "default", "via", this.outside);
     await inner("route", "add", "default", "via", this.outside6);
