@@ -1,7 +1,7 @@
 // Opens the lanes: the threads that serve clients. A part of app.ts.
 
-import { type Config, isSameAddress } from "../config/config.ts";
-import type { ListenAddress } from "../core/endpoint.ts";
+import type { Config } from "../config/config.ts";
+import { isSameAddress, type ListenAddress } from "../core/endpoint.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { logTlsFailure } from "./origin_trust.ts";
 import type { OriginStatus } from "../core/registrar.ts";

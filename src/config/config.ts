@@ -3,7 +3,7 @@
 
 import type { PlacementRule } from "../core/placement_rule.ts";
 import type { Cidr } from "../core/cidr.ts";
-import type { ListenAddress } from "../core/endpoint.ts";
+import { isSameAddress, type ListenAddress } from "../core/endpoint.ts";
 import { toProxyError } from "../core/errors.ts";
 import type { HostPattern } from "../core/host_name.ts";
 import type { MediaTarget } from "../core/media_target.ts";
@@ -17,7 +17,7 @@ import {
   toApiAccess,
   toRegisterAccess,
 } from "./access.ts";
-import { findTlsConflicts, type TlsConfig, toTls } from "./tls.ts";
+import { findTlsConflicts, mayShareSecurePort, type TlsConfig, toTls } from "./tls.ts";
 import { findRedisConflicts, type RedisConfig, toRedis } from "./redis.ts";
 import type { PathTemplate } from "../core/path_template.ts";
 import { type Values, VARIABLES } from "./table.ts";
@@ -236,7 +236,7 @@ function findSharedPorts(
 }
 
 /**
- * The HTTP API may share the HTTP server's port, as in SRS. WebRTC over TCP may share that of the HTTP
+ * The HTTP API may share the HTTP server's port, as in SRS, and then over TLS too. WebRTC over TCP may share that of the HTTP
  * server, with or without TLS, if that port serves only streams.
  */
 function mayShare(one: ListenerName, other: ListenerName, values: Partial<Values>): boolean {
@@ -244,14 +244,12 @@ function mayShare(one: ListenerName, other: ListenerName, values: Partial<Values
   if (!mine || !theirs || !isSameAddress(mine, theirs)) return false;
   const { PROXY_HTTP_SERVER: server, PROXY_HTTP_API: api } = values;
   if (other === "PROXY_HTTP_API") return one === "PROXY_HTTP_SERVER";
+  if (other === "PROXY_HTTPS_API") {
+    return one === "PROXY_HTTPS_SERVER" && mayShareSecurePort(values);
+  }
   const isHttp = one === "PROXY_HTTP_SERVER" || one === "PROXY_HTTPS_SERVER";
   return other === "PROXY_WEBRTC_TCP_SERVER" && isHttp && server !== undefined &&
     api !== undefined && !isSameAddress(server, api);
-}
-
-/** Whether two listeners want the same port; two that take any free port do not. */
-export function isSameAddress(one: ListenAddress, other: ListenAddress): boolean {
-  return one.port !== 0 && one.port === other.port && one.host === other.host;
 }
 
 function overlap(one: ListenAddress | undefined, other: ListenAddress | undefined): boolean {

@@ -1,7 +1,7 @@
 // Combines the TLS variables into where TLS is offered and with which certificates, and finds conflicts
 // between them.
 
-import type { ListenAddress } from "../core/endpoint.ts";
+import { isSameAddress, type ListenAddress } from "../core/endpoint.ts";
 import type { Values } from "./table.ts";
 
 export interface TlsConfig {
@@ -37,6 +37,12 @@ const LISTENERS = [
   "PROXY_SYSTEM_API_TLS",
 ] as const;
 
+/** Whether the HTTP API is at the HTTP server's port with TLS, as it is without. */
+export function mayShareSecurePort(values: Partial<Values>): boolean {
+  const { PROXY_HTTP_SERVER: server, PROXY_HTTP_API: api } = values;
+  return server !== undefined && api !== undefined && isSameAddress(server, api);
+}
+
 /** Conflicts between values that are each valid on their own. */
 export function findTlsConflicts(values: Partial<Values>): string[] {
   const { PROXY_TLS_CERT: certificates = [], PROXY_TLS_KEY: keys = [] } = values;
@@ -55,6 +61,14 @@ export function findTlsConflicts(values: Partial<Values>): string[] {
   if (authorities !== undefined && values.PROXY_SYSTEM_API_TLS === undefined) {
     problems.push(
       "PROXY_SYSTEM_API_CLIENT_CA: Cannot ask for certificates while PROXY_SYSTEM_API_TLS is empty",
+    );
+  }
+  const { PROXY_HTTPS_SERVER: server, PROXY_HTTPS_API: api } = values;
+  const isApart = api !== undefined && (server === undefined || !isSameAddress(server, api));
+  if (isApart && mayShareSecurePort(values)) {
+    problems.push(
+      "PROXY_HTTPS_API: Cannot have another port than PROXY_HTTPS_SERVER while PROXY_HTTP_API shares " +
+        "that of PROXY_HTTP_SERVER",
     );
   }
   return problems;

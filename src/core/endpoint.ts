@@ -12,6 +12,11 @@ export interface ListenAddress {
   readonly port: number;
 }
 
+/** Whether two listeners want the same port; two that take any free port do not. */
+export function isSameAddress(one: ListenAddress, other: ListenAddress): boolean {
+  return one.port !== 0 && one.port === other.port && one.host === other.host;
+}
+
 /** Where an origin says it listens; without `host`, at the address that it registered with. */
 export interface Endpoint {
   /** The text before `://`, in lower case, such as `tcp` or `udp`. */

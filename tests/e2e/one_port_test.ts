@@ -2,7 +2,9 @@
 // signalling, and shutdown, during which the API answers for longer than streams are accepted.
 
 import assert from "node:assert/strict";
+import { Authority } from "../support/certificates.ts";
 import { HttpOrigin, live } from "../support/http_origin.ts";
+import { freePorts } from "../support/ports.ts";
 import { freeProxyPorts, Proxy } from "../support/proxy.ts";
 import { RawBody, RawHttp, requestText } from "../support/raw_http.ts";
 import { heartbeatOf, sendHeartbeat } from "../support/register.ts";
@@ -66,5 +68,44 @@ Deno.test("streams of an application called rtc work, on one port or two", async
     await viewer.send(requestText("/rtc/x.flv"));
     assert.equal((await viewer.head()).status, 200);
     assert.equal((await RawHttp.ask(port, "/rtc/v1/whip/", { method: "OPTIONS" })).status, 204);
+  }
+});
+
+Deno.test("streams, pages and both APIs are there over TLS, on as many ports as without", async () => {
+  await using authority = await Authority.open();
+  await authority.pair();
+  using client = Deno.createHttpClient({ caCerts: [await Deno.readTextFile(authority.file)] });
+  const [https, own, systemTls] = freePorts(3) as [number, number, number];
+  const all = freeProxyPorts();
+  const cases = [
+    { api: own, ports: all },
+    { api: https, ports: { ...all, httpApi: all.httpServer } },
+  ];
+  await using origin = new HttpOrigin({ "/live/x.flv": LIVE });
+  for (const { api, ports } of cases) {
+    await using proxy = await Proxy.open({
+      PROXY_HTTPS_SERVER: `127.0.0.1:${https}`,
+      PROXY_HTTPS_API: `127.0.0.1:${api}`,
+      PROXY_SYSTEM_API_TLS: `127.0.0.1:${systemTls}`,
+      PROXY_TLS_CERT: authority.folder.file("pair1.pem"),
+      PROXY_TLS_KEY: authority.folder.file("pair1.key"),
+    }, ports);
+    await sendHeartbeat(proxy, heartbeatOf(origin, "1"));
+    const ask = async (port: number, path: string) => {
+      const response = await fetch(`https://localhost:${port}${path}`, { client });
+      const type = response.headers.get("content-type")?.split(";")[0];
+      await response.body?.cancel();
+      return [response.status, type];
+    };
+    const isJson = [200, "application/json"];
+    assert.deepEqual(await ask(https, "/live/x.flv"), [200, "video/x-flv"]);
+    assert.deepEqual(await ask(https, "/"), [200, "text/html"]);
+    assert.deepEqual(await ask(https, "/api/v1/versions"), isJson);
+    assert.deepEqual(await ask(api, "/api/v1/streams"), isJson);
+    assert.deepEqual(await ask(systemTls, "/api/v1/origins"), isJson);
+    assert.deepEqual(await ask(systemTls, "/"), [200, "text/html"]);
+    for (const port of [https, api]) {
+      assert.equal((await ask(port, "/rtc/v1/whip/"))[0], 405, "signalling");
+    }
   }
 });
