@@ -168,6 +168,14 @@ test("where it is optional, clients may come directly", async (kind) => {
   assert.equal(port.served[0]!.peer.host, "127.0.0.1");
 });
 
+test("where it is off, a header is what the client says, even from a balancer", async (kind) => {
+  await using port = new Port(kind, { header: "off", trusted: HERE });
+  await port.send(bytesOfText(HEADER));
+  await until("what was sent has arrived", () => port.served.length === 1);
+  const { peer, said } = port.served[0]!;
+  assert.deepEqual([peer.host, said], ["127.0.0.1", HEADER]);
+});
+
 test("a header from anybody else is refused", async (kind) => {
   const trusted = [parseCidr("10.0.0.0/8")];
   await using strict = new Port(kind, { header: "required", trusted });
