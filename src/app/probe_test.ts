@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { HttpOrigin } from "../../tests/support/http_origin.ts";
 import { freePort } from "../../tests/support/ports.ts";
+import { RtmpOrigin } from "../../tests/support/rtmp_origin.ts";
 import { systemClock } from "../core/clock.ts";
 import { MAX_ADDRESSES } from "../core/try_origins.ts";
 import type { Origin } from "../core/origin.ts";
@@ -35,6 +36,17 @@ Deno.test("an origin is alive if it answers at any address that clients would us
     const before = new Array<typeof here>(MAX_ADDRESSES - 1).fill(nowhere);
     assert.equal(await check({ [kind]: [...before, here] }), true, kind);
     assert.equal(await check({ [kind]: [...before, nowhere, here] }), false, kind);
+  }
+});
+
+Deno.test("an origin without an HTTP API is alive if it answers an RTMP handshake", async () => {
+  for (const [greets, isAlive] of [["well", true], ["never", false]] as const) {
+    await using origin = new RtmpOrigin({ greets, isProbed: true });
+    const here = [{ host: "127.0.0.1", port: origin.port }];
+    const nowhere = [{ host: "127.0.0.1", port: freePort() }];
+    assert.equal(await check({ rtmp: here }), isAlive);
+    assert.equal(await check({ rtmp: here, api: nowhere }), isAlive);
+    assert.equal(origin.greetings, 2, "a whole greeting has arrived");
   }
 });
 
