@@ -4,6 +4,8 @@
 import assert from "node:assert/strict";
 import { Publisher, Viewer } from "../support/ffmpeg.ts";
 import { RecordedSrs, recordingOf } from "../support/recorded_srs.ts";
+import { fetchText } from "../support/origin_server.ts";
+import { freePort } from "../support/ports.ts";
 import { Proxy } from "../support/proxy.ts";
 import { heartbeatOf, registeredOrigins, sendHeartbeat } from "../support/register.ts";
 import { Srs, SRS_BIN } from "../support/srs.ts";
@@ -108,8 +110,12 @@ Deno.test({
   async fn(t) {
     await using proxy = await Proxy.open();
     const heartbeatUrl = proxy.systemUrl("/api/v1/srs/register");
-    await using one = await Srs.open({ name: "one", heartbeatUrl, top: ["server_id vid-one;"] });
-    await using two = await Srs.open({ name: "two", heartbeatUrl, top: ["server_id vid-two;"] });
+    const openSrs = (name: string) => {
+      const exporter = `exporter { enabled on; listen ${freePort()}; }`;
+      return Srs.open({ name, heartbeatUrl, top: [`server_id vid-${name};`, exporter] });
+    };
+    await using one = await openSrs("one");
+    await using two = await openSrs("two");
     await until("both SRS register", async () => (await registeredOrigins(proxy)).length === 2);
     await using stack = new AsyncDisposableStack();
     const names = Array.from({ length: 12 }, (_, at) => `s${at}`);
@@ -135,6 +141,14 @@ Deno.test({
       ];
       const paged = pages.flatMap(({ streams }) => streams.map(({ name }) => name));
       assert.deepEqual([paged.length, paged.toSorted()], [names.length, names.toSorted()]);
+    });
+    await t.step("one scrape has the streams of both", async () => {
+      const text = await fetchText(proxy.systemUrl("/metrics/origins"));
+      const counts = [
+        ...text.matchAll(/^srs_streams{origin="vid-(?:one|two)"(?:,[^}]*)?} (\d+)$/gm),
+      ];
+      assert.equal(counts.length, 2, text);
+      assert.equal(Number(counts[0]![1]) + Number(counts[1]![1]), names.length);
     });
     await t.step("only the given client is ended", async () => {
       const { clients } = await list("clients?count=100");
