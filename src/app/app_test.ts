@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { loadConfig } from "../config/config.ts";
+import { HttpOrigin, live } from "../../tests/support/http_origin.ts";
 import { heartbeatOf, sendHeartbeat } from "../../tests/support/register.ts";
 import { systemClock } from "../core/clock.ts";
 import { App } from "./app.ts";
@@ -22,8 +23,8 @@ class ChangingApp implements AsyncDisposable {
     this.#app = app;
   }
 
-  static async open(): Promise<ChangingApp> {
-    const config = loadConfig({ variables: LISTENERS, problems: [] });
+  static async open(variables: Record<string, string> = {}): Promise<ChangingApp> {
+    const config = loadConfig({ variables: { ...LISTENERS, ...variables }, problems: [] });
     return new ChangingApp(await App.open(config, { lost: 0 }, systemClock));
   }
 
@@ -92,6 +93,31 @@ Deno.test("tokens, sites and allowed addresses are those of the last reload", as
   await app.change({ PROXY_ADMIN_TOKEN: "t", PROXY_ADMIN_ORIGINS: SITE });
   assert.deepEqual(await app.ask("HTTP API", "/api/v1/streams"), [401, SITE]);
   assert.deepEqual(await app.ask("System API", "/api/v1/streams"), [401, SITE]);
+});
+
+Deno.test("streams are placed by the rules of the start, and then by those of the last reload", async () => {
+  await using app = await ChangingApp.open({ PROXY_PLACEMENT: "*/live/a*=gpu" });
+  const [first, second] = [["a0", "a1", "a2"], ["b0", "b1", "b2"]] as const;
+  const names = [...first, ...second];
+  const answer = live({ framing: "chunked", tagLength: 1_000, interval: 20 });
+  const paths = Object.fromEntries(names.map((name) => [`/live/${name}.flv`, answer]));
+  await using gpu = new HttpOrigin(paths);
+  await using cpu = new HttpOrigin(paths);
+  for (const [label, origin] of [["gpu", gpu], ["cpu", cpu]] as const) {
+    const { httpPort, rtmpPort } = origin;
+    const heartbeat = heartbeatOf({ name: label, httpPort, rtmpPort }, "1");
+    await sendHeartbeat(app, { ...heartbeat, labels: [label] });
+  }
+  const play = async (name: string) => {
+    const [status] = await app.ask("HTTP server", `/live/${name}.flv`);
+    assert.equal(status, 200);
+    const target = `/live/${name}.flv`;
+    return gpu.requests.some((request) => request.target === target) ? "gpu" : "cpu";
+  };
+  // Without a rule the other origin would have been chosen, since it has fewer streams.
+  for (const name of first) assert.equal(await play(name), "gpu");
+  await app.change({ PROXY_PLACEMENT: "*/live/b*=gpu" });
+  for (const name of second) assert.equal(await play(name), "gpu");
 });
 
 Deno.test("deadlines and limits are those of the last reload, at every listener", async () => {

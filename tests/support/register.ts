@@ -16,6 +16,7 @@ export interface Heartbeat {
   readonly srt?: readonly string[] | undefined;
   readonly rtc?: readonly string[] | undefined;
   readonly device_id?: string;
+  readonly labels?: readonly string[];
 }
 
 /** The parts of an origin that are registered. */
