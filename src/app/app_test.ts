@@ -120,6 +120,23 @@ Deno.test("streams are placed by the rules of the start, and then by those of th
   for (const name of second) assert.equal(await play(name), "gpu");
 });
 
+Deno.test("origins are shown the password of the last reload", async () => {
+  await using app = await ChangingApp.open({ PROXY_ORIGIN_API_AUTH: "admin:old" });
+  await using origin = new HttpOrigin({});
+  const { rtmpPort, httpPort: apiPort } = origin;
+  await sendHeartbeat(app, heartbeatOf({ name: "o", rtmpPort, apiPort }, "1"));
+  const shownWith = async (path: string) => {
+    await app.ask("HTTP API", path);
+    const { fields } = origin.requests.find(({ target }) => target === path)!;
+    return fields.find(([name]) => name === "authorization")?.[1];
+  };
+  assert.equal(await shownWith("/api/v1/summaries"), `Basic ${btoa("admin:old")}`);
+  await app.change({ PROXY_ORIGIN_API_AUTH: "admin:new" });
+  assert.equal(await shownWith("/api/v1/rusages"), `Basic ${btoa("admin:new")}`);
+  await app.change({});
+  assert.equal(await shownWith("/api/v1/features"), undefined);
+});
+
 Deno.test("deadlines and limits are those of the last reload, at every listener", async () => {
   await using app = await ChangingApp.open();
   await app.change({

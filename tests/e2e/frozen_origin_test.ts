@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { Encoder } from "../support/encoder.ts";
-import { testFile, Viewer } from "../support/ffmpeg.ts";
+import { Publisher, testFile, Viewer } from "../support/ffmpeg.ts";
 import { assertContiguous } from "../support/frames.ts";
 import { NginxRtmp } from "../support/nginx_rtmp.ts";
 import { fetchText, type OriginServer } from "../support/origin_server.ts";
@@ -131,5 +131,28 @@ Deno.test({
     const places = new Set(streams.map(({ origin }: { origin: string }) => origin));
     assert.deepEqual([streams.length, places.size], [STREAMS.length + 1, 1]);
     await publishedAt(survivor, STREAMS.length + 1);
+  },
+});
+
+Deno.test({
+  name: "with PROXY_HEALTH_END_SESSIONS=off clients of a frozen origin wait until it answers again",
+  timeout: 60_000,
+  async fn() {
+    await using proxy = await Proxy.open({ PROXY_HEALTH_END_SESSIONS: "off" });
+    await using origin = await NginxRtmp.open({ name: "victim" });
+    await using _registration = await Registration.open([proxy], origin);
+    await using publisher = await Publisher.publish(proxy.rtmpUrl("show"));
+    await using viewer = new Viewer(proxy.rtmpUrl("show"));
+    await viewer.moreVideo(10);
+    origin.process.signal("SIGSTOP");
+    await until("the origin to be down", async () => {
+      const { origins } = await listed(proxy, "origins");
+      return origins[0].state === "down";
+    }, { timeout: 20_000 });
+    assert.equal((await listed(proxy, "sessions")).total, 2);
+    origin.process.signal("SIGCONT");
+    await viewer.moreVideo(50);
+    assertContiguous(viewer.video, VIDEO_STEP);
+    assert.ok(publisher.process.running);
   },
 });
