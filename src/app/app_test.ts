@@ -159,6 +159,32 @@ Deno.test("deadlines and limits are those of the last reload, at every listener"
   }
 });
 
+Deno.test("a PROXY header is required since the last reload, where balancers may be in front", async () => {
+  await using app = await ChangingApp.open();
+  const balanced = ["HTTP server", "HTTP API"];
+  const header = "PROXY TCP4 192.0.2.7 192.0.2.1 1 2\r\n";
+  const answer = async (name: string, before: string) => {
+    const request = `${before}GET /api/v1/versions HTTP/1.1\r\nHost: a\r\n\r\n`;
+    using conn = await app.send(name, new TextEncoder().encode(request));
+    const begin = new Uint8Array(12);
+    await conn.read(begin).catch(() => null);
+    return new TextDecoder().decode(begin).replaceAll("\0", "");
+  };
+  for (const name of [...balanced, "System API"]) {
+    assert.equal(await answer(name, ""), "HTTP/1.1 200", name);
+  }
+  await app.change({ PROXY_PROTOCOL: "required", PROXY_TRUSTED_PROXIES: "127.0.0.0/8" });
+  for (const name of balanced) {
+    assert.equal(await answer(name, ""), "", name);
+    assert.equal(await answer(name, header), "HTTP/1.1 200", name);
+  }
+  const start = performance.now();
+  using rtmp = await app.send("RTMP", Uint8Array.of(3));
+  await isOver(rtmp);
+  assert.ok(performance.now() - start < 5_000, "RTMP without a header ends at once");
+  assert.equal(await answer("System API", ""), "HTTP/1.1 200");
+});
+
 Deno.test("memory for clients is that of the last reload", async () => {
   await using app = await ChangingApp.open();
   await app.change({ PROXY_IDENTIFY_MEMORY_PER_ADDRESS: "131072" });
