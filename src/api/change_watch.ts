@@ -1,5 +1,5 @@
 // Periodically looks for changes of origins and streams, whichever proxy caused them, and reports them as
-// events. Looks only while somebody listens.
+// events. Looks only while somebody listens, and for a while after that, since listeners come back.
 
 import type { Clock } from "../core/clock.ts";
 import { logger } from "../core/log.ts";
@@ -11,11 +11,11 @@ export interface ChangeWatchOptions {
   readonly clock: Clock;
   readonly registrar: Pick<Registrar, "origins" | "streams">;
   readonly events: EventFeed;
-  /** Whether anybody listens. */
-  readonly isWanted: () => boolean;
 }
 
 const PERIOD = 1_000;
+/** Milliseconds for which it goes on looking when nobody listens any more. */
+const AFTERWARDS = 60_000;
 const PAGE = 10_000;
 const LOG = logger("api");
 
@@ -28,33 +28,53 @@ interface Seen {
 export class ChangeWatch implements Disposable {
   readonly #options: ChangeWatchOptions;
   readonly #timer: Disposable;
+  /** Absent while nobody needs to know. */
   #before: Seen | undefined;
-  #isLooking = false;
+  #look: Promise<void> | undefined;
+  #end = 0;
 
   constructor(options: ChangeWatchOptions) {
     this.#options = options;
-    this.#timer = options.clock.every(PERIOD, () => this.#look());
+    this.#timer = options.clock.every(PERIOD, () => this.#tick());
+  }
+
+  /** To be awaited before listening: what happens afterwards is reported. */
+  async begin(): Promise<void> {
+    this.#goOn();
+    if (this.#before === undefined) await this.#lookAgain();
   }
 
   [Symbol.dispose](): void {
     this.#timer[Symbol.dispose]();
   }
 
-  async #look(): Promise<void> {
-    if (this.#isLooking) return;
-    if (!this.#options.isWanted()) {
-      this.#before = undefined;
-      return;
-    }
-    this.#isLooking = true;
+  #goOn(): void {
+    this.#end = this.#options.clock.now() + AFTERWARDS;
+  }
+
+  #tick(): void {
+    const { clock, events } = this.#options;
+    if (events.listeners > 0) this.#goOn();
+    if (clock.now() < this.#end) return void this.#lookAgain();
+    if (this.#before === undefined) return;
+    this.#before = undefined;
+    events.interrupt();
+  }
+
+  #lookAgain(): Promise<void> {
+    return this.#look ??= this.#compareWithNow().finally(() => this.#look = undefined);
+  }
+
+  async #compareWithNow(): Promise<void> {
+    const { events } = this.#options;
     try {
       const now = await this.#see();
       if (this.#before !== undefined) this.#compare(this.#before, now);
+      // It has failed when they began to listen.
+      else if (events.listeners > 0) events.interrupt();
       this.#before = now;
     } catch (error) {
       LOG.error("Cannot look for changes", { error });
-    } finally {
-      this.#isLooking = false;
     }
   }
 

@@ -73,6 +73,14 @@ export class EventFeed {
     return listener;
   }
 
+  /** To be called when events may have been missed: whoever listens, or comes back, is sent a `reset`. */
+  interrupt(): void {
+    this.#kept.length = 0;
+    // Nobody has seen an event with this number.
+    this.#count++;
+    for (const listener of this.#listeners) listener.push(this.#eventOf("reset", {}));
+  }
+
   #resume(listener: EventListenerQueue, after: string): void {
     const [name, number] = after.split("-");
     const missed = this.#count - Number(number);

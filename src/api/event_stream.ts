@@ -3,11 +3,13 @@
 import type { Context, Env, Hono } from "hono";
 import { type Clock, within } from "../core/clock.ts";
 import { RefusedRequest } from "./browser_guard.ts";
+import type { ChangeWatch } from "./change_watch.ts";
 import type { EventFeed, EventListenerQueue, FeedEvent } from "./event_feed.ts";
 
 export interface EventStreamDependencies {
   readonly clock: Clock;
   readonly events: EventFeed;
+  readonly changes: Pick<ChangeWatch, "begin">;
 }
 
 const MOST_LISTENERS = 200;
@@ -17,14 +19,17 @@ const TEXT = new TextEncoder();
 
 /** Adds `GET /api/v1/events`. */
 export function addEvents<E extends Env>(app: Hono<E>, deps: EventStreamDependencies): void {
-  app.get("/api/v1/events", (context) => {
-    const { events } = deps;
+  app.get("/api/v1/events", async (context) => {
+    const { events, changes } = deps;
+    await changes.begin();
     if (events.listeners >= MOST_LISTENERS) {
       const message = `Cannot serve another listener: the limit is ${MOST_LISTENERS}`;
       throw new RefusedRequest(503, message);
     }
     const listener = events.listen(lastSeen(context));
-    context.req.raw.signal.addEventListener("abort", () => listener[Symbol.dispose]());
+    const { signal } = context.req.raw;
+    signal.addEventListener("abort", () => listener[Symbol.dispose]());
+    if (signal.aborted) listener[Symbol.dispose]();
     const headers = { "content-type": "text/event-stream", "cache-control": "no-store" };
     return new Response(streamOf(listener, deps.clock), { headers });
   });

@@ -5,7 +5,7 @@ import { sampleOrigin } from "../../tests/contract/sample_origin.ts";
 import { openDesk } from "../../tests/support/system_desk.ts";
 import { VirtualClock } from "../../tests/support/virtual_clock.ts";
 import { ChangeWatch } from "./change_watch.ts";
-import { EventFeed } from "./event_feed.ts";
+import { EventFeed, type EventListenerQueue, type FeedEvent } from "./event_feed.ts";
 import { PrometheusMetrics } from "./metrics.ts";
 
 function openFeed() {
@@ -62,15 +62,14 @@ Deno.test("changes of origins and streams are reported while somebody listens", 
   const times = { originTtl: 60_000, streamIdle: 60_000 };
   const metrics = new PrometheusMetrics();
   await using registry = await Registry.open({ store, metrics, ...times, clock });
-  const isWanted = () => feed.listeners > 0;
-  using _watch = new ChangeWatch({ clock, registrar: registry, events: feed, isWanted });
+  using watch = new ChangeWatch({ clock, registrar: registry, events: feed });
+  await watch.begin();
   using listener = feed.listen();
-  await clock.pass(1_500);
   await registry.register(sampleOrigin("a"));
   const request = { stream: "v/a/s", intent: "publish", protocol: "rtmp", failed: [] } as const;
   await registry.resolve({ ...request, session: "s" });
   await registry.confirm("s");
-  await clock.pass(1_000);
+  await clock.pass(1_100);
   await registry.operations.changeOrigin("a", { draining: true });
   registry.release("s");
   await clock.pass(1_000);
@@ -104,4 +103,79 @@ Deno.test("events are sent over HTTP as they happen, until the client leaves", a
   gone.abort();
   assert.equal((await reader.read()).done, true);
   assert.equal(feed.listeners, 0);
+});
+
+/** What is told of origins whose list a test can change. */
+function openWatch() {
+  const clock = new VirtualClock();
+  const { feed } = openFeed();
+  const ids: string[] = [];
+  let isBroken = false;
+  const status = { down: false, setAsideFor: {}, settings: { draining: false, weight: 1 } };
+  const registrar = {
+    origins: async () => {
+      if (isBroken) throw new Error("no registry");
+      return await Promise.resolve(
+        ids.map((id) => ({ ...status, origin: { ...sampleOrigin(id), id } })),
+      );
+    },
+    streams: async () => await Promise.resolve({ streams: [], next: undefined, total: 0 }),
+  } as unknown as Registry;
+  const watch = new ChangeWatch({ clock, registrar, events: feed });
+  const toldTo = (listener: EventListenerQueue) => {
+    return listener.take().map(({ type, data }) => `${type} ${data.server ?? ""}`.trim());
+  };
+  return { clock, feed, ids, watch, toldTo, breakDown: (now: boolean) => isBroken = now };
+}
+
+Deno.test("the only listener misses nothing while it reconnects", async () => {
+  const { clock, feed, ids, watch, toldTo } = openWatch();
+  using _watch = watch;
+  await watch.begin();
+  const listener = feed.listen();
+  ids.push("a");
+  await clock.pass(1_000);
+  const [{ id }] = listener.take() as [FeedEvent];
+  listener[Symbol.dispose]();
+  await clock.pass(2_000);
+  ids.push("b");
+  await clock.pass(20_000);
+  await watch.begin();
+  using again = feed.listen(id);
+  assert.deepEqual(toldTo(again), ["origin_added b"]);
+});
+
+Deno.test("whoever returns after nobody has listened for long is told to start over", async () => {
+  const { clock, feed, ids, watch, toldTo } = openWatch();
+  using _watch = watch;
+  await watch.begin();
+  const listener = feed.listen();
+  ids.push("a");
+  await clock.pass(1_000);
+  const [{ id }] = listener.take() as [FeedEvent];
+  listener[Symbol.dispose]();
+  for (let minute = 0; minute < 3; minute++) await clock.pass(60_000);
+  ids.push("b");
+  await clock.pass(1_000);
+  await watch.begin();
+  using again = feed.listen(id);
+  assert.deepEqual(toldTo(again), ["reset"]);
+  ids.push("c");
+  await clock.pass(1_000);
+  assert.deepEqual(toldTo(again), ["origin_added c"]);
+});
+
+Deno.test("a listener that came while the registry could not be read is told to start over", async () => {
+  const { clock, feed, ids, watch, toldTo, breakDown } = openWatch();
+  using _watch = watch;
+  breakDown(true);
+  await watch.begin();
+  using listener = feed.listen();
+  ids.push("a");
+  breakDown(false);
+  await clock.pass(1_000);
+  assert.deepEqual(toldTo(listener), ["reset"]);
+  ids.push("b");
+  await clock.pass(1_000);
+  assert.deepEqual(toldTo(listener), ["origin_added b"]);
 });

@@ -18,6 +18,7 @@ import type { HistoryColumns } from "./history.ts";
 import type { Exposition } from "./metrics.ts";
 import { originOf, parseRegistration, refuseOwnAddresses } from "./registration.ts";
 import { logRefusedRegistration, peekBody } from "./registration_refusal.ts";
+import type { ChangeWatch } from "./change_watch.ts";
 import type { EventFeed } from "./event_feed.ts";
 import { addEvents } from "./event_stream.ts";
 import { httpDocument } from "./http_document.ts";
@@ -54,6 +55,8 @@ export interface SystemApiDependencies {
   readonly readiness: () => Readiness;
   readonly sessions: ClientSessions;
   readonly events: EventFeed;
+  /** What leads to events about origins and streams. */
+  readonly changes: Pick<ChangeWatch, "begin">;
   /** The sessions by origin and by stream. */
   readonly tallies: () => SessionTallies | Promise<SessionTallies>;
   readonly about: About;

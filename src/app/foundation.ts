@@ -97,7 +97,7 @@ export async function openFoundation(
       return await checkOrigin(engine, await names.resolved(origin), probeTimeout(state));
     },
   });
-  const known = openKnowledge(config, { clock, metrics, registry }, stack);
+  const known = await openKnowledge(config, { clock, metrics, registry }, stack);
   const identifyTally = laneTally(laneCount(config));
   const common = { clock, engine, state, registry, metrics, names, hopMark: new HopMark() };
   const live = liveOptions(state);
@@ -158,7 +158,7 @@ async function openState(
 }
 
 /** What is known about sessions, and who is told. */
-function openKnowledge(
+async function openKnowledge(
   config: Config,
   { clock, metrics, registry }: {
     readonly clock: Clock;
@@ -166,12 +166,11 @@ function openKnowledge(
     readonly registry: Registry;
   },
   stack: AsyncDisposableStack,
-): Pick<Surroundings, "events" | "sessions" | "tallies"> {
+): Promise<Pick<Surroundings, "events" | "changes" | "sessions" | "tallies">> {
   const onDropped = (count: number) => metrics.count("srs_proxy_events_dropped_total", {}, count);
   const events = new EventFeed({ onDropped });
   const sessions = new LiveSessions({ capacity: LIVE_SESSIONS, clock, events });
-  const isWanted = () => events.listeners > 0;
-  stack.use(new ChangeWatch({ clock, registrar: registry, events, isWanted }));
+  const changes = stack.use(new ChangeWatch({ clock, registrar: registry, events }));
   const { operations } = registry;
   const tallies = stack.use(
     new FleetTallies({
@@ -182,8 +181,11 @@ function openKnowledge(
     }),
   );
   const { url, secret } = config.webhook;
-  if (url !== undefined) stack.use(new Webhook({ clock, events, url, secret, send, onDropped }));
-  return { events, sessions, tallies };
+  if (url !== undefined) {
+    await changes.begin();
+    stack.use(new Webhook({ clock, events, url, secret, send, onDropped }));
+  }
+  return { events, changes, sessions, tallies };
 }
 
 async function send(request: Request): Promise<number> {

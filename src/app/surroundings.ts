@@ -5,6 +5,7 @@ import type { Management } from "../api/management.ts";
 import type { OriginAnswers } from "../api/origin_answers.ts";
 import type { PrometheusMetrics } from "../api/metrics.ts";
 import type { FleetTallies } from "../api/fleet_tallies.ts";
+import type { ChangeWatch } from "../api/change_watch.ts";
 import type { EventFeed } from "../api/event_feed.ts";
 import type { LiveSessions } from "../api/session_log.ts";
 import type { About } from "../api/versions.ts";
@@ -68,6 +69,7 @@ export interface Surroundings extends LiveOptions {
   readonly log: LogOutput;
   readonly sessions: LiveSessions;
   readonly events: EventFeed;
+  readonly changes: ChangeWatch;
   /** The fleet's sessions, by origin and by stream. */
   readonly tallies: FleetTallies;
   readonly hopMark: HopMark;

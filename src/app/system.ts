@@ -68,7 +68,8 @@ function openApi(
   heartbeats: RepeatedHeartbeats,
 ) {
   const { clock, engine, registry, metrics, log, state } = surroundings;
-  const { sessions, events, tallies, addresses, names, management, answers } = surroundings;
+  const { sessions, events, changes, tallies, addresses, names, management, answers } =
+    surroundings;
   const guard = new LoopGuard({
     clock,
     rtmp: (address) => isProxyAtRtmp(engine, address, PROBE_TIMEOUT),
@@ -84,7 +85,7 @@ function openApi(
     },
     registrar: registry,
     operations: registry.operations,
-    events,
+    ...{ events, changes },
     tallies: () => tallies.get(),
     metrics,
     expose: async () => {

@@ -2,8 +2,12 @@
 
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
+import { EventSourceParserStream } from "eventsource-parser/stream";
+import { Publisher } from "../support/ffmpeg.ts";
+import { NginxRtmp } from "../support/nginx_rtmp.ts";
+import { fetchText } from "../support/origin_server.ts";
 import { Proxy } from "../support/proxy.ts";
-import { heartbeatOf, sendHeartbeat } from "../support/register.ts";
+import { heartbeatOf, Registration, sendHeartbeat } from "../support/register.ts";
 import { until } from "../support/wait.ts";
 
 Deno.test({
@@ -19,12 +23,9 @@ Deno.test({
     const listening = (async () => {
       for await (const text of response.body!.pipeThrough(new TextDecoderStream())) heard += text;
     })().catch(() => {});
-    await until("the stream to begin", () => heard.includes("retry:"));
     // What exists when a client starts listening is in the lists, not an event.
-    await until("an event", async () => {
-      await registerAnother(proxy);
-      return heard.includes("event: origin_added");
-    }, { interval: 500 });
+    await registerAnother(proxy);
+    await until("an event", () => heard.includes("event: origin_added"));
     const server = /"server":"(vid-[^"]*)"/.exec(heard)![1]!;
     const path = proxy.systemUrl(`/api/v1/origins/${server}`);
     await (await fetch(path, { method: "DELETE" })).body?.cancel();
@@ -32,6 +33,63 @@ Deno.test({
     assert.match(heard, /event: origin_removed\n/);
     gone.abort();
     await listening;
+  },
+});
+
+/** Listens from after an event on, or from now on. @returns waits for an event, and for all before it */
+async function listen(proxy: Proxy, after?: string): Promise<(last: string) => Promise<Heard[]>> {
+  const gone = new AbortController();
+  const headers = new Headers(after === undefined ? {} : { "last-event-id": after });
+  const { body } = await fetch(proxy.systemUrl("/api/v1/events"), { headers, signal: gone.signal });
+  const events = body!.pipeThrough(new TextDecoderStream())
+    .pipeThrough(new EventSourceParserStream());
+  return async (last) => {
+    const heard: Heard[] = [];
+    for await (const { id, event, data } of events) {
+      heard.push({ id: id!, type: event!, data: JSON.parse(data) });
+      if (event === last) break;
+    }
+    gone.abort();
+    return heard;
+  };
+}
+
+interface Heard {
+  readonly id: string;
+  readonly type: string;
+  readonly data: Readonly<Record<string, unknown>>;
+}
+
+Deno.test({
+  name: "a stream that begins and ends while its only listener is away is reported on its return",
+  timeout: 60_000,
+  async fn() {
+    await using proxy = await Proxy.open();
+    await using origin = await NginxRtmp.open();
+    await using _registration = await Registration.open([proxy], origin);
+    const hear = await listen(proxy);
+    const publisher = await Publisher.publish(proxy.rtmpUrl("first"));
+    await using _publisher = publisher;
+    const begun = await hear("stream_started");
+    assert.deepEqual(begun.map(({ type }) => type).toSorted(), [
+      "session_opened",
+      "stream_started",
+    ]);
+    const again = await Publisher.publish(proxy.rtmpUrl("second"));
+    await using _again = again;
+    await publisher[Symbol.asyncDispose]();
+    await until("its end", async () => {
+      const text = await fetchText(proxy.systemUrl("/api/v1/streams?live=true"));
+      return JSON.parse(text).total === 1;
+    });
+    const missed = await (await listen(proxy, begun.at(-1)!.id))("stream_ended");
+    const told = missed.map(({ type, data }) => `${type} ${data["stream"]}`).toSorted();
+    assert.deepEqual(told, [
+      "session_closed __defaultVhost__/live/first",
+      "session_opened __defaultVhost__/live/second",
+      "stream_ended __defaultVhost__/live/first",
+      "stream_started __defaultVhost__/live/second",
+    ]);
   },
 });
 
@@ -60,10 +118,8 @@ Deno.test({
       PROXY_EVENTS_URL: `http://127.0.0.1:${receiver.addr.port}/in`,
       PROXY_EVENTS_SECRET: "key",
     });
-    await until("an event", async () => {
-      await registerAnother(proxy);
-      return posted.length > 0;
-    }, { interval: 500 });
+    await registerAnother(proxy);
+    await until("an event", () => posted.length > 0);
     await until("it again", () => posted.length > 1);
     assert.equal(posted[1]!.text, posted[0]!.text);
     for (const { signature, text } of posted) {

@@ -93,6 +93,7 @@ export async function openDesk(
     registrar: registry,
     operations: registry.operations,
     events: new EventFeed({ onDropped: () => {} }),
+    changes: { begin: () => Promise.resolve() },
     tallies: () => new SessionTallies({ sessions: [], parts: [] }, (stream) => stream),
     metrics,
     expose: () => metrics.expose(),

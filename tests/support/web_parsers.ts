@@ -63,6 +63,7 @@ function openSystemApi(): Handler {
       endStream: () => Promise.resolve(0),
     },
     events: new EventFeed({ onDropped: () => {} }),
+    changes: { begin: () => Promise.resolve() },
     tallies: () => new SessionTallies({ sessions: [], parts: [] }, (stream) => stream),
     metrics,
     expose: () => metrics.expose(),
