@@ -179,3 +179,17 @@ Deno.test("a listener that came while the registry could not be read is told to 
   await clock.pass(1_000);
   assert.deepEqual(toldTo(listener), ["origin_added b"]);
 });
+
+Deno.test("a client that leaves before it is listened to is forgotten", async () => {
+  const { feed } = openFeed();
+  const looked = Promise.withResolvers<void>();
+  const changes = { begin: () => looked.promise };
+  await using desk = await openDesk({ events: feed, changes });
+  const gone = new AbortController();
+  const request = new Request("http://127.0.0.1/api/v1/events", { signal: gone.signal });
+  const asked = desk.fetch(request);
+  gone.abort();
+  looked.resolve();
+  await asked;
+  assert.equal(feed.listeners, 0);
+});
