@@ -3,6 +3,7 @@
 
 import type { Clock } from "../core/clock.ts";
 import { logger } from "../core/log.ts";
+import { labelsOf } from "../core/origin.ts";
 import type { Registrar } from "../core/registrar.ts";
 import type { EventFeed } from "./event_feed.ts";
 import { stateOf } from "./origin_routes.ts";
@@ -82,10 +83,12 @@ export class ChangeWatch implements Disposable {
     const { registrar } = this.#options;
     const origins = new Map<string, string>();
     for (const status of await registrar.origins()) {
-      const { draining, weight } = status.settings;
-      const { generation } = status.origin;
-      const state = JSON.stringify({ state: stateOf(status), draining, weight, generation });
-      origins.set(status.origin.id, state);
+      const { origin, settings } = status;
+      const { draining, weight } = settings;
+      const { id, generation } = origin;
+      const labels = labelsOf(origin, settings);
+      const state = { state: stateOf(status), draining, weight, labels, generation };
+      origins.set(id, JSON.stringify(state));
     }
     const streams = new Map<string, string>();
     let after: string | undefined;

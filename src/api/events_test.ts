@@ -73,16 +73,19 @@ Deno.test("changes of origins and streams are reported while somebody listens", 
   await registry.operations.changeOrigin("a", { draining: true });
   registry.release("s");
   await clock.pass(1_000);
+  await registry.operations.changeOrigin("a", { labels: ["gpu"] });
+  await clock.pass(1_000);
   await registry.operations.forgetOrigin("a");
   await clock.pass(1_000);
   const told = listener.take().map(({ type, data }) => {
-    return `${type} ${data.server ?? data.stream} ${data.state ?? ""}`.trim();
+    return `${type} ${data.server ?? data.stream} ${data.state ?? ""} ${data.labels ?? ""}`.trim();
   });
   assert.deepEqual(told, [
     "origin_added a alive",
     "stream_started v/a/s",
     "origin_changed a draining",
     "stream_ended v/a/s",
+    "origin_changed a draining gpu",
     "origin_removed a",
   ]);
 });
