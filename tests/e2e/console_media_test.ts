@@ -1,9 +1,11 @@
 // The operator's console of the real program, while a real encoder publishes.
 
 import assert from "node:assert/strict";
+import { Authority } from "../support/certificates.ts";
 import { Browser } from "../support/browser.ts";
 import { Publisher } from "../support/ffmpeg.ts";
 import { NodeMediaServer } from "../support/node_media_server.ts";
+import { freePorts } from "../support/ports.ts";
 import { Proxy } from "../support/proxy.ts";
 import { Registration } from "../support/register.ts";
 import { until } from "../support/wait.ts";
@@ -51,4 +53,34 @@ Deno.test("an operator sees a stream with its picture and traffic, and ends it",
   await page.getByText("There are no sessions").waitFor();
   const refused = errors.filter((text) => !text.includes("401"));
   assert.deepEqual(refused, [], "except the request that finds out whether a token is needed");
+});
+
+Deno.test("over HTTPS the console plays its preview over HTTPS too", async () => {
+  await using authority = await Authority.open();
+  await authority.pair();
+  const [https, systemTls] = freePorts(2);
+  await using proxy = await Proxy.open({
+    PROXY_HTTPS_SERVER: `127.0.0.1:${https}`,
+    PROXY_SYSTEM_API_TLS: `127.0.0.1:${systemTls}`,
+    PROXY_TLS_CERT: authority.folder.file("pair1.pem"),
+    PROXY_TLS_KEY: authority.folder.file("pair1.key"),
+  });
+  await using origin = await NodeMediaServer.open();
+  await using _registration = await Registration.open([proxy], origin);
+  await using _publisher = await Publisher.publish(proxy.rtmpUrl("show"));
+  await using browser = await Browser.open();
+  const key = "__defaultVhost__%2Flive%2Fshow";
+  const { page, errors } = await browser.openPage(
+    `https://127.0.0.1:${systemTls}/#/streams/${key}`,
+  );
+  await page.getByText("Live", { exact: true }).waitFor();
+  await page.getByRole("button", { name: "Show a preview" }).click();
+  await untilItMoves(page, { told: "Playing over HTTP-FLV, muted" });
+  await page.getByRole("button", { name: "Stop the preview" }).click();
+  const loaded = `performance.getEntriesByType("resource").map(({ name }) => name)`;
+  await until("what the preview loaded", async () => {
+    const urls = await page.evaluate<readonly string[]>(loaded);
+    return urls.includes(`https://127.0.0.1:${https}/live/show.flv`);
+  });
+  assert.deepEqual(errors, []);
 });
