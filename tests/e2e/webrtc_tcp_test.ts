@@ -9,7 +9,7 @@ import { FloodingClient } from "../support/flooding_client.ts";
 import { framed, IcePeer } from "../support/ice_peer.ts";
 import { fetchText } from "../support/origin_server.ts";
 import type { Page } from "../support/page.ts";
-import { freePorts } from "../support/ports.ts";
+import { freePort, freePorts } from "../support/ports.ts";
 import { freeProxyPorts, listenVariables, Proxy, runProxy } from "../support/proxy.ts";
 import { RawHttp } from "../support/raw_http.ts";
 import { registeredOrigins, Registration } from "../support/register.ts";
@@ -172,6 +172,22 @@ Deno.test("with Deno's sockets the first lane serves all clients, on a separate 
     const path = (await media.next()).port;
     await media.send(Uint8Array.of(0x80, index), path);
     assert.deepEqual(await client.next(), [0x80, index]);
+  }
+});
+
+Deno.test("behind a balancer the client is the one that the header names, on a separate port or not", async () => {
+  const ports = freeProxyPorts();
+  for (const port of [freePort(), ports.httpServer]) {
+    const balancers = { PROXY_PROTOCOL: "optional", PROXY_TRUSTED_PROXIES: "127.0.0.0/8" };
+    await using proxy = await Proxy.open({ ...ownPort(port), ...balancers }, ports);
+    await using media = new UdpPeer();
+    await using _api = await openRtcOrigin(proxy, media.port);
+    using client = await IcePeer.connect(port);
+    const header = bytesOfText("PROXY TCP4 192.0.2.7 192.0.2.1 4567 443\r\n");
+    await client.write(join([header, framed(proofOf(await agree(proxy, "x")))]));
+    await media.send(Uint8Array.of(0x80, 1), (await media.next()).port);
+    assert.deepEqual(await client.next(), [0x80, 1]);
+    assert.deepEqual((await sessionsOf(proxy)).map((one) => one.client), ["192.0.2.7:4567"]);
   }
 });
 
