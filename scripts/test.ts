@@ -56,6 +56,7 @@ const ALONE = [
   "src/net/libc/descriptor_set_test.ts",
   "src/net/libc/tcp_options_test.ts",
   "src/net/tls/tls_engine_test.ts",
+  "src/app/origin_trust_test.ts",
   "src/app/tls_test.ts",
   "src/lane/lane_modules_test.ts",
   "src/lane/lanes_tls_test.ts",
