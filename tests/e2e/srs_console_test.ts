@@ -46,17 +46,24 @@ Deno.test({
     };
     await show("streams");
     for (const name of STREAMS) await page.locator(`td:text-is("${name}")`).waitFor();
-    await show("clients");
-    const rows = (kind: string, url = "") =>
-      page.locator(`tr:has-text("${url}"):has-text("${kind}")`);
-    const counts =
-      async () => [await rows("fmle-publish").count(), await rows("rtmp-play").count()];
-    await until("all clients", async () => String(await counts()) === "4,2");
+    const rows = (kind: string, url = "") => {
+      return page.locator(`tr:has-text("${url}"):has-text("${kind}")`);
+    };
+    /** The console reads this list only when it is opened. */
+    const untilClients = async (publishers: number, players: number) => {
+      await until(`${publishers} publishers and ${players} players`, async () => {
+        await show("streams");
+        await page.locator(`td:text-is("${STREAMS[0]}")`).waitFor();
+        await show("clients");
+        await rows("fmle-publish").first().waitFor();
+        return await rows("fmle-publish").count() === publishers &&
+          await rows("rtmp-play").count() === players;
+      }, { timeout: 20_000, interval: 500 });
+    };
+    await untilClients(4, 2);
     await rows("rtmp-play", "/live/s3").getByText("Kickoff It").click();
     await viewers[1]!.process.end(20_000);
-    await show("streams");
-    await show("clients");
-    await until("one less", async () => String(await counts()) === "4,1");
+    await untilClients(4, 1);
     await viewers[0]!.moreVideo(10);
   },
 });
