@@ -15,8 +15,8 @@ Deno.test("a file of authorities is watched: a new one is taken over, an unreada
   await Deno.writeTextFile(file, first!);
   const [clock, metrics] = [new VirtualClock(), new PrometheusMetrics()];
   const told: (string | undefined)[] = [];
-  const onExchange = (authorities: string | undefined) => void told.push(authorities);
-  using trust = await OriginTrust.open(file, { clock, metrics, onExchange });
+  const onReplaced = (authorities: string | undefined) => void told.push(authorities);
+  using trust = await OriginTrust.open(file, { clock, metrics, onReplaced });
   await Deno.writeTextFile(file, "nonsense");
   await clock.pass(10_000);
   await until("it be counted", async () => {
@@ -26,6 +26,6 @@ Deno.test("a file of authorities is watched: a new one is taken over, an unreada
   assert.deepEqual([told, trust.authorities], [[], first]);
   await Deno.writeTextFile(file, second!);
   await clock.pass(10_000);
-  await until("the exchange", () => told.length > 0);
+  await until("the new one", () => told.length > 0);
   assert.deepEqual([told, trust.authorities], [[second], second]);
 });
