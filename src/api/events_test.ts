@@ -131,15 +131,21 @@ function openWatch() {
   return { clock, feed, ids, watch, toldTo, breakDown: (now: boolean) => isBroken = now };
 }
 
-Deno.test("the only listener misses nothing while it reconnects", async () => {
-  const { clock, feed, ids, watch, toldTo } = openWatch();
-  using _watch = watch;
+/** Somebody listens until the first event. @returns its id */
+async function listenOnce({ clock, feed, ids, watch }: ReturnType<typeof openWatch>) {
   await watch.begin();
-  const listener = feed.listen();
+  using listener = feed.listen();
   ids.push("a");
   await clock.pass(1_000);
   const [{ id }] = listener.take() as [FeedEvent];
-  listener[Symbol.dispose]();
+  return id;
+}
+
+Deno.test("the only listener misses nothing while it reconnects", async () => {
+  const world = openWatch();
+  const { clock, feed, ids, watch, toldTo } = world;
+  using _watch = watch;
+  const id = await listenOnce(world);
   await clock.pass(2_000);
   ids.push("b");
   await clock.pass(20_000);
@@ -149,14 +155,10 @@ Deno.test("the only listener misses nothing while it reconnects", async () => {
 });
 
 Deno.test("whoever returns after nobody has listened for long is told to start over", async () => {
-  const { clock, feed, ids, watch, toldTo } = openWatch();
+  const world = openWatch();
+  const { clock, feed, ids, watch, toldTo } = world;
   using _watch = watch;
-  await watch.begin();
-  const listener = feed.listen();
-  ids.push("a");
-  await clock.pass(1_000);
-  const [{ id }] = listener.take() as [FeedEvent];
-  listener[Symbol.dispose]();
+  const id = await listenOnce(world);
   for (let minute = 0; minute < 3; minute++) await clock.pass(60_000);
   ids.push("b");
   await clock.pass(1_000);

@@ -3,7 +3,6 @@
 
 /// <reference lib="dom" />
 
-import mpegtsExports from "mpegts.js";
 import {
   describeFailure,
   describeStatus,
@@ -15,12 +14,9 @@ import {
 } from "./failures.ts";
 import { jumpFrom, type Latency, rangesOf } from "./live_edge.ts";
 import { SlidingRate } from "./measure.ts";
+import { mpegts } from "./mpegts.ts";
 import type { Player, PlayerOptions } from "./player.ts";
-
-type Mpegts = typeof mpegtsExports.default;
-
-// The package's types put everything below `default`; its code does not.
-const mpegts = mpegtsExports as unknown as Mpegts;
+import { StreamLoader } from "./stream_loader.ts";
 
 /** Seconds over which the bitrate is averaged. */
 const BITRATE_SPAN = 5;
@@ -28,7 +24,7 @@ const BITRATE_SPAN = 5;
 const BURST_REPORTS = 3;
 /** Beyond this, speeding up would take too long. */
 const JUMP: Latency = { most: 4, aim: 1.2 };
-const SETTINGS: Parameters<Mpegts["createPlayer"]>[1] = {
+const SETTINGS: Parameters<typeof mpegts.createPlayer>[1] = {
   // Workers would be created from blobs, which the page's security policy forbids.
   enableWorker: false,
   enableStashBuffer: false,
@@ -37,6 +33,7 @@ const SETTINGS: Parameters<Mpegts["createPlayer"]>[1] = {
   liveSyncMaxLatency: 2.5,
   liveSyncTargetLatency: 1.2,
   autoCleanupSourceBuffer: true,
+  customLoader: StreamLoader,
 };
 
 export function openMpegtsPlayer({ video, url, format, onEnd }: PlayerOptions): Player {

@@ -6,13 +6,27 @@ import { HttpOrigin } from "../../../tests/support/http_origin.ts";
 import { HttpRelayWorld } from "../../../tests/support/http_relay_world.ts";
 import { RawHttp } from "../../../tests/support/raw_http.ts";
 import { until } from "../../../tests/support/wait.ts";
-import { WebServer } from "../../http1/web_server.ts";
+import { WebServer, type WebServerOptions } from "../../http1/web_server.ts";
 import { DenoTcpEngine } from "../../net/deno/tcp_engine.ts";
 
 const HALF_A_HEAD = `GET /live/show.flv HTTP/1.1\r\nHost: tv.example\r\nX: ${"x".repeat(9_000)}`;
 
 function memoryOf(perAddress: number): MemoryBudget {
   return new MemoryBudget(() => ({ perConnection: 65_536, perAddress, total: 2 ** 30 }));
+}
+
+function openApi(identifyMemory: MemoryBudget, handle: WebServerOptions["handle"]): WebServer {
+  return WebServer.open({
+    name: "HTTP API",
+    listen: { host: "127.0.0.1", port: 0 },
+    engine: new DenoTcpEngine(systemClock),
+    limits: () => ({ maxConnections: 4, maxConnectionsPerAddress: 3 }),
+    identifyMemory,
+    timeouts: () => ({ head: 5_000, keepAlive: 5_000, stall: 5_000 }),
+    handle,
+    onRefused: () => {},
+    onError: (error) => assert.fail(String(error)),
+  });
 }
 
 Deno.test("request heads are charged as they arrive, and released when complete or gone", async () => {
@@ -69,19 +83,9 @@ Deno.test("a viewer is charged nothing while it watches", async () => {
 Deno.test("a body is charged together with its head until it is answered", async () => {
   const identifyMemory = ampleMemory();
   const begun = Promise.withResolvers<void>();
-  await using server = WebServer.open({
-    name: "HTTP API",
-    listen: { host: "127.0.0.1", port: 0 },
-    engine: new DenoTcpEngine(systemClock),
-    limits: () => ({ maxConnections: 4, maxConnectionsPerAddress: 3 }),
-    identifyMemory,
-    timeouts: () => ({ head: 5_000, keepAlive: 5_000, stall: 5_000 }),
-    handle: async (request) => {
-      begun.resolve();
-      return new Response(await request.text());
-    },
-    onRefused: () => {},
-    onError: () => {},
+  await using server = openApi(identifyMemory, async (request) => {
+    begun.resolve();
+    return new Response(await request.text());
   });
   using client = await RawHttp.connect(server.address.port);
   await client.send(
@@ -99,21 +103,11 @@ Deno.test("a body is charged together with its head until it is answered", async
 Deno.test("a client that sends too much while it waits for its answer counts as gone", async () => {
   const limits = { perConnection: 6_000, perAddress: 2 ** 20, total: 2 ** 30 };
   const left = Promise.withResolvers<void>();
-  await using server = WebServer.open({
-    name: "HTTP API",
-    listen: { host: "127.0.0.1", port: 0 },
-    engine: new DenoTcpEngine(systemClock),
-    limits: () => ({ maxConnections: 10, maxConnectionsPerAddress: 10 }),
-    identifyMemory: new MemoryBudget(() => limits),
-    timeouts: () => ({ head: 5_000, keepAlive: 5_000, stall: 5_000 }),
-    handle: async (request) => {
-      request.signal.addEventListener("abort", () => left.resolve());
-      await request.text();
-      await left.promise;
-      return new Response();
-    },
-    onRefused: () => {},
-    onError: (error) => assert.fail(String(error)),
+  await using server = openApi(new MemoryBudget(() => limits), async (request) => {
+    request.signal.addEventListener("abort", () => left.resolve());
+    await request.text();
+    await left.promise;
+    return new Response();
   });
   using client = await RawHttp.connect(server.address.port);
   await client.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\nx");
