@@ -115,13 +115,21 @@ export class TlsSession {
   write(bytes: Uint8Array<ArrayBuffer>, length = bytes.length): number | null | TlsNeed {
     let at = 0;
     while (at < length) {
-      const rest = at === 0 ? bytes : bytes.subarray(at);
-      const left = length - at;
-      const result = this.#try((session) => this.#ssl.SSL_write(session, rest, left));
+      const result = this.#writeSome(at === 0 ? bytes : bytes.subarray(at), length - at);
       if (typeof result !== "number") return at > 0 ? at : result;
       at += result;
     }
     return at;
+  }
+
+  /** Nearly every call succeeds, and needs no look at what others have left in the queue of errors. */
+  #writeSome(bytes: Uint8Array<ArrayBuffer>, length: number): number | null | TlsNeed {
+    const session = this.#session;
+    if (session === null) return null;
+    const written = this.#ssl.SSL_write(session, bytes, length);
+    return written > 0
+      ? written
+      : this.#try((session) => this.#ssl.SSL_write(session, bytes, length));
   }
 
   /** Whether the peer has presented a certificate; it has been verified then. */
