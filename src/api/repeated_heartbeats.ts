@@ -50,6 +50,7 @@ export class RepeatedHeartbeats {
   /** Registers the origin if this was accepted before. @returns whether it was, and still is */
   async accept(verbatim: string): Promise<boolean> {
     const { clock, registrar, metrics, grounds } = this.#options;
+    this.#accepted.expire(clock.now());
     const known = this.#accepted.get(verbatim, clock.now());
     const now = grounds();
     if (known === undefined || known.grounds.some((one, at) => one !== now[at])) return false;

@@ -236,8 +236,8 @@ function findSharedPorts(
 }
 
 /**
- * The HTTP API may share the HTTP server's port, as in SRS, and then over TLS too. WebRTC over TCP may share that of the HTTP
- * server, with or without TLS, if that port serves only streams.
+ * The HTTP API may share the HTTP server's port, as in SRS, and then over TLS too. WebRTC over TCP may
+ * share that of the HTTP server, with or without TLS, if that port serves only streams.
  */
 function mayShare(one: ListenerName, other: ListenerName, values: Partial<Values>): boolean {
   const [mine, theirs] = [values[other], values[one]];

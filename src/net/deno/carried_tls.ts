@@ -55,7 +55,7 @@ export class CarriedTls {
 
   /** See `TlsSession`. Sends what the system takes at once, because the connection is closed next. */
   answerEnd(): void {
-    this.#tls.answerEnd();
+    if (!this.#tls.answerEnd()) return;
     const bytes = new Uint8Array(RECORD);
     const count = this.#tls.take(bytes);
     if (count > 0) this.#conn.write(bytes.subarray(0, count)).catch(() => {});

@@ -147,9 +147,14 @@ export class TlsSession {
     this.#ssl.ERR_clear_error();
   }
 
-  /** Tells a peer that has ended in order that this side ends too (RFC 8446 section 6.1). */
-  answerEnd(): void {
+  /**
+   * Tells a peer that has ended in order that this side ends too (RFC 8446 section 6.1).
+   *
+   * @returns whether it has
+   */
+  answerEnd(): boolean {
     if (this.#isEnded) this.shutdown();
+    return this.#isEnded;
   }
 
   /** Takes bytes from the peer. */
