@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { addCounts, countReport, summaryLine } from "./junit.ts";
+import { addCounts, countReport, failedCases, summaryLine } from "./junit.ts";
 
 const REPORT = `<?xml version="1.0" encoding="UTF-8"?>
 <testsuites name="deno test" tests="4" failures="1" errors="0" time="0.018">
@@ -25,4 +25,17 @@ Deno.test("the last line tells passed and failed, and skipped only if there are 
   assert.equal(summaryLine({ passed: 3, failed: 0, skipped: 0 }), "3 passed, 0 failed");
   const sum = addCounts({ passed: 1, failed: 2, skipped: 0 }, { passed: 3, failed: 4, skipped: 5 });
   assert.equal(summaryLine(sum), "4 passed, 6 failed, 5 skipped");
+});
+
+Deno.test("what failed is named, with the first line of its error", () => {
+  assert.deepEqual(failedCases(REPORT), [{
+    name: "./a_test.ts => bad",
+    error: "Uncaught Error: x",
+  }]);
+  const steps = REPORT.replace('name="bad"', 'name="bad &gt; a &quot;step&quot;"')
+    .replace("Error: x", "Error: x&#10;at y");
+  assert.deepEqual(failedCases(steps), [
+    { name: './a_test.ts => bad > a "step"', error: "Uncaught Error: x" },
+  ]);
+  assert.deepEqual(failedCases(""), []);
 });

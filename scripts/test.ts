@@ -2,8 +2,8 @@
 // steps by name (`fmt lint types layers unit alone contract fuzz e2e`, …) or test files by path; those that
 // begin with a dash go to `deno test`. Wherever the program can be compiled, the steps e2e, failures,
 // heavy, one-lane and engine are about the compiled file, and the step `source` about the program as it
-// is. Steps run one after the other, those that only compute in the background. Ends with a line of how
-// many passed and how many failed.
+// is. Steps run one after the other, those that only compute in the background. Ends with what failed
+// and a line of how many passed and how many failed.
 
 import { resolve } from "node:path";
 import { installPlaywright } from "../tests/support/browser.ts";
@@ -11,7 +11,7 @@ import { NODE_MEDIA_SERVER_PACKAGE } from "../tests/support/node_media_server.ts
 import { WERIFT_PACKAGE } from "../tests/support/werift_origin.ts";
 import { bundleConsole } from "./bundle_console.ts";
 import { compileProgram } from "./compile.ts";
-import { addCounts, countReport, summaryLine, type TestCount } from "./junit.ts";
+import { addCounts, countReport, failedCases, summaryLine, type TestCount } from "./junit.ts";
 import { say } from "./say.ts";
 import { setUp } from "./setup.ts";
 
@@ -197,13 +197,25 @@ async function compile(): Promise<boolean> {
   }
 }
 
-async function countStep(step: Step): Promise<TestCount> {
-  if (!step.isTests) return await runDeno(step.args, step) ? PASSED : FAILED;
+/** What became of a step, and a line for each thing that failed. */
+interface StepResult {
+  readonly count: TestCount;
+  readonly failures: readonly string[];
+}
+
+async function countStep(step: Step): Promise<StepResult> {
+  if (!step.isTests) {
+    const isGood = await runDeno(step.args, step);
+    return isGood ? { count: PASSED, failures: [] } : { count: FAILED, failures: [step.name] };
+  }
   const report = await Deno.makeTempFile({ suffix: ".xml" });
   try {
     const isGood = await runDeno([...step.args, `--junit-path=${report}`], step);
-    const count = countReport(await Deno.readTextFile(report));
-    return isGood || count.failed > 0 ? count : addCounts(count, FAILED);
+    const xml = await Deno.readTextFile(report);
+    const count = countReport(xml);
+    const failures = failedCases(xml).map(({ name, error }) => `${step.name}: ${name}\n  ${error}`);
+    if (isGood || failures.length > 0) return { count, failures };
+    return { count: addCounts(count, FAILED), failures: [step.name] };
   } finally {
     await Deno.remove(report);
   }
@@ -269,9 +281,9 @@ async function main(args: readonly string[]): Promise<number> {
   const runStep = async (step: Step) => {
     const startedAt = performance.now();
     say(`\n== ${step.name}${step.isBackground ? " in the background" : ""}`);
-    const count = await countStep(step);
+    const { count, failures } = await countStep(step);
     total = addCounts(total, count);
-    if (count.failed > 0) failed.push(step.name);
+    failed.push(...failures);
     const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
     say(`== ${step.name}: ${count.failed > 0 ? "failed" : "good"} after ${seconds} s`);
   };
@@ -283,7 +295,7 @@ async function main(args: readonly string[]): Promise<number> {
     await runStep(step);
   }
   await background;
-  if (failed.length > 0) say(`\nFailed: ${failed.join(", ")}`);
+  if (failed.length > 0) say(`\nFailed:\n${failed.join("\n")}`);
   if (isCompiled) {
     say(`\nThe steps ${OF_FILE.join(" and ")} have tested ${Deno.env.get(EXECUTABLE)}`);
   } else if (wantsFile) say("\nThe compiled file was not tested: it cannot be made here");
