@@ -130,7 +130,7 @@ async function outputOf(command: string, args: readonly string[]): Promise<strin
   }).output();
   if (success) return new TextDecoder().decode(stdout);
   const [said = ""] = new TextDecoder().decode(stderr).split("\nStack backtrace:");
-  throw new Error(`Cannot run ${command} ${args.join(" ")}:\n${said.trim()}`);
+  throw new Error(`Cannot run ${command} ${args[0]}: ${said.trim()}`);
 }
 
 /** Durations of several runs of `EXECUTABLE --version` in milliseconds, shortest first. */
