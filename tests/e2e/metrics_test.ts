@@ -24,10 +24,11 @@ Deno.test({
   async fn() {
     await using proxy = await Proxy.open();
     await using origin = await NginxRtmp.open();
-    // Lanes first report their measurements a second after the start.
-    const before = await until("the series by lane", async () => {
+    // Each lane first reports its measurements a second after its start.
+    const before = await until("the series of every lane", async () => {
       const series = await seriesOf(proxy);
-      return [...series.keys()].some((name) => name.includes("lane_lag")) && series;
+      const reported = [...series.keys()].filter((name) => name.includes("lane_lag_seconds_sum"));
+      return reported.length === series.get("srs_proxy_lanes") && series;
     });
     assert.equal(before.get("srs_proxy_draining"), 0);
     assert.ok([...before.keys()].some((name) => /^srs_proxy_build_info\{version="\d/.test(name)));

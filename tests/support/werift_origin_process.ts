@@ -12,6 +12,7 @@ interface Werift {
 }
 
 interface Connection {
+  readonly dtlsTransports: readonly DtlsTransport[];
   readonly onTrack: { subscribe(take: (track: Track) => void): void };
   readonly localDescription?: { readonly sdp: string };
   readonly iceConnectionState: string;
@@ -21,6 +22,16 @@ interface Connection {
   createAnswer(): Promise<unknown>;
   setLocalDescription(description: unknown): Promise<void>;
   close(): Promise<void>;
+}
+
+interface DtlsTransport {
+  readonly onStateChange: { subscribe(take: (state: string) => void): void };
+  /** There from the start of the handshake. */
+  readonly dtls?: { onHandleHandshakes(messages: readonly Handshake[]): Promise<void> };
+}
+
+interface Handshake {
+  readonly msg_type: number;
 }
 
 interface Track {
@@ -63,7 +74,28 @@ async function answer(connection: Connection, offer: string): Promise<string> {
   const sdp = offer.replaceAll(/a=candidate:.*\r\n/g, "");
   await connection.setRemoteDescription({ type: "offer", sdp });
   await connection.setLocalDescription(await connection.createAnswer());
+  connection.dtlsTransports.forEach(ignoreRepetitions);
   return connection.localDescription!.sdp;
+}
+
+/**
+ * Has each message of the handshake handled once. On a busy machine a browser repeats its messages,
+ * and werift, when it has the last of them, would still answer a repeated one with new keys.
+ */
+function ignoreRepetitions(transport: DtlsTransport): void {
+  transport.onStateChange.subscribe((state) => {
+    if (state !== "connecting") return;
+    queueMicrotask(() => {
+      const dtls = transport.dtls!;
+      const handle = dtls.onHandleHandshakes;
+      const handled = new Set<number>();
+      dtls.onHandleHandshakes = (messages) => {
+        const fresh = messages.filter((message) => !handled.has(message.msg_type));
+        for (const { msg_type } of fresh) handled.add(msg_type);
+        return handle(fresh);
+      };
+    });
+  });
 }
 
 async function publish(stream: string, offer: string): Promise<[sdp: string, id: string]> {
