@@ -8,7 +8,7 @@ import { HAS_NAMESPACES, NetworkNamespace } from "../support/network_namespace.t
 import { freePorts } from "../support/ports.ts";
 import { Proxy } from "../support/proxy.ts";
 import { registeredOrigins, Registration } from "../support/register.ts";
-import { sessionsOf, transportsOf } from "../support/sessions.ts";
+import { sessionsOf, untilTransports } from "../support/sessions.ts";
 import { Srs, SRS_BIN } from "../support/srs.ts";
 import { until } from "../support/wait.ts";
 import { untilItMoves, untilPicture } from "../support/web_player.ts";
@@ -64,7 +64,7 @@ class World implements AsyncDisposable {
     const player = await this.browser.openPage(`${this.url}/?format=webrtc#live/show`);
     await untilItMoves(player.page);
     await untilPicture(player.page, `blocked_${transport}`, CAMERA_COLOURS);
-    assert.deepEqual(await transportsOf(this.proxy), [`play ${transport}`, `publish ${transport}`]);
+    await untilTransports(this.proxy, [`play ${transport}`, `publish ${transport}`]);
     for (const { client } of await sessionsOf(this.proxy)) {
       assert.ok(client.startsWith(`${this.network.inside}:`), client);
     }

@@ -20,7 +20,7 @@ import {
   Registration,
   sendHeartbeat,
 } from "../support/register.ts";
-import { sessionsOf, transportsOf } from "../support/sessions.ts";
+import { sessionsOf, untilTransports } from "../support/sessions.ts";
 import { Srs, SRS_BIN } from "../support/srs.ts";
 import {
   publish as publishSrt,
@@ -149,7 +149,7 @@ for (const engine of ["libc", "deno"]) {
         await publish(publisher.page, "Camera");
         const player = await browser.openPage(`${url}/?format=webrtc#live/show`);
         await untilItMoves(player.page);
-        assert.deepEqual(await transportsOf(proxy), [`play ${transport}`, `publish ${transport}`]);
+        await untilTransports(proxy, [`play ${transport}`, `publish ${transport}`]);
         await assertShown(proxy, [shown]);
       }
     },

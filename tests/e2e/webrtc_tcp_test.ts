@@ -15,7 +15,7 @@ import { RawHttp } from "../support/raw_http.ts";
 import { registeredOrigins, Registration } from "../support/register.ts";
 import { agree, openRtcOrigin, proofOf } from "../support/rtc_origin.ts";
 import { join } from "../support/rtmp_wire.ts";
-import { sessionsOf, transportsOf } from "../support/sessions.ts";
+import { sessionsOf, untilTransports } from "../support/sessions.ts";
 import { Srs, SRS_BIN } from "../support/srs.ts";
 import { TlsPeer } from "../support/tls_peer.ts";
 import { UdpPeer } from "../support/udp_peer.ts";
@@ -44,7 +44,7 @@ async function publishAndPlay(proxy: Proxy, url: string, stop: (page: Page) => P
   const player = await browser.openPage(`${url}/?format=webrtc#live/show`);
   await untilItMoves(player.page);
   await untilPicture(player.page, "whep_tcp", CAMERA_COLOURS);
-  assert.deepEqual(await transportsOf(proxy), ["play tcp", "publish tcp"]);
+  await untilTransports(proxy, ["play tcp", "publish tcp"]);
   assert.ok(await metric(proxy, "srs_proxy_rtc_tcp_connections") >= 2);
   await stop(publisher.page);
   assert.deepEqual([publisher.errors, player.errors], [[], []]);
@@ -79,7 +79,7 @@ Deno.test({
       `http://127.0.0.1:${proxy.ports.httpServer}/publish`,
     );
     await publish(page, "Camera");
-    assert.deepEqual(await transportsOf(proxy), ["publish udp"]);
+    await untilTransports(proxy, ["publish udp"]);
     assert.deepEqual(errors, []);
   },
 });
@@ -219,7 +219,7 @@ Deno.test("one port for HTTP and WebRTC over TCP: the protocols are never mixed 
   assert.match((await RawHttp.ask(port, "/")).body, /<!doctype html>/i);
   await media.send(Uint8Array.of(0x80, 7), path);
   assert.deepEqual(await client.next(), [0x80, 7]);
-  assert.deepEqual(await transportsOf(proxy), ["play tcp"]);
+  await untilTransports(proxy, ["play tcp"]);
 });
 
 Deno.test("one port for HTTPS and WebRTC over TCP: neither can be reached through the other", async () => {
@@ -268,5 +268,5 @@ Deno.test("one port for HTTPS and WebRTC over TCP: neither can be reached throug
   const path = (await media.next()).port;
   await media.send(Uint8Array.of(0x80, 7), path);
   assert.deepEqual(await client.next(), [0x80, 7]);
-  assert.deepEqual(await transportsOf(proxy), ["play tcp"]);
+  await untilTransports(proxy, ["play tcp"]);
 });
