@@ -12,7 +12,7 @@ import { sessionsOf } from "../support/sessions.ts";
 import { Srs, SRS_BIN } from "../support/srs.ts";
 import { until } from "../support/wait.ts";
 import { untilItMoves, untilPicture, untilTold } from "../support/web_player.ts";
-import { CAMERA_COLOURS, pressStop, publish } from "../support/web_publisher.ts";
+import { CAMERA_COLOURS, pressStop, publish, untilItFlows } from "../support/web_publisher.ts";
 import { WERIFT_RUNS, WeriftOrigin } from "../support/werift_origin.ts";
 
 const CANDIDATE = { PROXY_WEBRTC_CANDIDATE: "127.0.0.1" };
@@ -172,14 +172,6 @@ Deno.test({
     assert.match(requests.at(-1)!, /^DELETE /);
   },
 });
-
-/** Waits until more frames have been sent than now. */
-async function untilItFlows(page: Page): Promise<void> {
-  const seen = page.locator("[data-measure=frames]");
-  const sent = async () => Number(await seen.innerText()) || 0;
-  const before = await sent();
-  await until("more pictures", async () => await sent() > before + 10);
-}
 
 Deno.test({
   name: "two proxies on one Redis: one does the signalling, the other accepts the media",

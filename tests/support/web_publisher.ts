@@ -1,6 +1,7 @@
 // Actions of a publisher on the built-in pages.
 
 import type { Page } from "./page.ts";
+import { until } from "./wait.ts";
 import { untilTold } from "./web_player.ts";
 
 /** Chromium's test camera shows a face on a plain background. */
@@ -17,4 +18,12 @@ export async function publish(page: Page, source: "Camera" | "Test picture"): Pr
 /** Presses the Stop button. */
 export async function pressStop(page: Page): Promise<void> {
   await page.getByRole("button", { name: "Stop" }).click();
+}
+
+/** Waits until more frames have been sent than now. */
+export async function untilItFlows(page: Page): Promise<void> {
+  const seen = page.locator("[data-measure=frames]");
+  const sent = async () => Number(await seen.innerText()) || 0;
+  const before = await sent();
+  await until("more pictures", async () => await sent() > before + 10);
 }

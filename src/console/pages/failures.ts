@@ -66,6 +66,12 @@ export function describeFailure(detail: string): Failure {
   return passing(`Cannot play: ${detail}`);
 }
 
+/** What went wrong, before a sentence about what happens next; empty if nothing did. */
+export function sentenceBefore(failure: Failure | undefined): string {
+  if (failure === undefined) return "";
+  return `${failure.sentence}${failure.sentence.endsWith("?") ? "" : "."} `;
+}
+
 export class FailureError extends Error {
   readonly failure: Failure;
 

@@ -5,6 +5,7 @@
 
 import { useEffect, useRef, useState } from "preact/hooks";
 import { AddressList } from "./address_list.tsx";
+import { sentenceBefore } from "./failures.ts";
 import { LiveList } from "./live_list.tsx";
 import { type LiveStream, type LiveStreams, useLiveStreams } from "./live_streams.ts";
 import type { Measurement } from "./measure.ts";
@@ -127,21 +128,16 @@ function describe(state: PlayState, stream: string): string {
     case "elsewhere":
       return `No browser can play what the origin of ${state.stream} offers: use an address below`;
     case "connecting":
-      return `${before(state.after)}Waiting for ${stream} …`;
+      return `${sentenceBefore(state.after)}Waiting for ${stream} …`;
     case "silent":
-      return `${before(state.after)}Nothing has arrived yet: is ${stream} being published?`;
+      return `${sentenceBefore(state.after)}Nothing has arrived yet: is ${stream} being published?`;
     case "playing":
       return `Playing ${stream}`;
     case "retrying":
-      return `${before(state.after)}Trying again in ${Math.ceil(state.seconds)} s …`;
+      return `${sentenceBefore(state.after)}Trying again in ${Math.ceil(state.seconds)} s …`;
     case "paused":
       return "Paused, and the stream has ended meanwhile: play to try again";
     case "ended":
       return state.after.sentence;
   }
-}
-
-function before(after: { readonly sentence: string } | undefined): string {
-  if (after === undefined) return "";
-  return `${after.sentence}${after.sentence.endsWith("?") ? "" : "."} `;
 }

@@ -5,9 +5,10 @@
 
 import { useEffect, useRef, useState } from "preact/hooks";
 import { AddressList } from "./address_list.tsx";
+import { sentenceBefore } from "./failures.ts";
 import type { SourceKind } from "./media_source.ts";
 import { Footer, PageHead } from "./page_frame.tsx";
-import { type PublishPhase, runPublisher } from "./publisher.ts";
+import { type PublisherState, runPublisher } from "./publisher.ts";
 import { PublishForm } from "./publish_form.tsx";
 import { PublishNumbers } from "./publish_numbers.tsx";
 import type { RtcNumbers } from "./rtc_statistics.ts";
@@ -22,7 +23,7 @@ interface Publication {
 
 type PublishState =
   | { readonly phase: "idle" }
-  | { readonly phase: PublishPhase; readonly publication: Publication }
+  | (PublisherState & { readonly publication: Publication })
   | { readonly phase: "ended"; readonly reason: string };
 
 export function PublishPage({ place }: { place: ProxyPlace }) {
@@ -42,7 +43,7 @@ export function PublishPage({ place }: { place: ProxyPlace }) {
       url: rtcUrl(name, "whip", place),
       source: publication.source,
       token,
-      setPhase: (phase) => setState({ phase, publication }),
+      setState: (state) => setState({ ...state, publication }),
       setEnd: (reason) => setState({ phase: "ended", reason }),
       setNumbers,
     });
@@ -82,9 +83,11 @@ function describe(state: PublishState): string {
     case "opening":
       return "Waiting for the source …";
     case "connecting":
-      return `Connecting ${state.publication.stream} …`;
+      return `${sentenceBefore(state.after)}Connecting ${state.publication.stream} …`;
     case "publishing":
       return `Publishing ${state.publication.stream}`;
+    case "retrying":
+      return `${sentenceBefore(state.after)}Trying again in ${Math.ceil(state.seconds)} s …`;
     case "ended":
       return state.reason;
   }

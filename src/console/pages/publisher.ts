@@ -1,13 +1,21 @@
-// Publishes one stream: opens a source, shows it, sends it by WHIP, and measures.
+// Publishes one stream: opens a source, shows it, sends it by WHIP, again whenever the connection is lost,
+// and measures.
 
 /// <reference lib="dom" />
 
+import type { Failure } from "./failures.ts";
 import { type MediaSource, openSource, type SourceKind } from "./media_source.ts";
-import { RtcLink } from "./rtc_link.ts";
+import { pauseBefore } from "./pauses.ts";
+import { RtcLink, type RtcLinkOptions } from "./rtc_link.ts";
 import { type RtcNumbers, RtcStatistics } from "./rtc_statistics.ts";
 
 /** How far a publication has got. */
-export type PublishPhase = "opening" | "connecting" | "publishing";
+export type PublisherState =
+  /** `after`: why the connection was lost, if there was one before. */
+  | { readonly phase: "connecting"; readonly after?: Failure | undefined }
+  | { readonly phase: "opening" | "publishing" }
+  /** `seconds`: until the next attempt. */
+  | { readonly phase: "retrying"; readonly after: Failure; readonly seconds: number };
 
 export interface PublisherOptions {
   readonly video: HTMLVideoElement;
@@ -15,7 +23,8 @@ export interface PublisherOptions {
   readonly source: SourceKind;
   /** For the HTTP API; empty if there is none. */
   readonly token: string;
-  readonly setPhase: (phase: PublishPhase) => void;
+  readonly setState: (state: PublisherState) => void;
+  /** Called at most once, and not after the publication has been closed. */
   readonly setEnd: (reason: string) => void;
   readonly setNumbers: (numbers: RtcNumbers | undefined) => void;
 }
@@ -65,20 +74,49 @@ class Publication {
 }
 
 function send(
-  { stream }: MediaSource,
-  { video, url, token, setPhase, setNumbers }: PublisherOptions,
+  source: MediaSource,
+  options: PublisherOptions,
   publication: Publication,
 ): void {
-  video.srcObject = stream;
-  publication.onClose(() => {
-    video.srcObject = null;
-    setNumbers(undefined);
-  });
-  for (const track of stream.getTracks()) {
+  const { video, setState } = options;
+  video.srcObject = source.stream;
+  publication.onClose(() => video.srcObject = null);
+  for (const track of source.stream.getTracks()) {
     // This happens when somebody stops sharing a screen or unplugs a camera.
     track.addEventListener("ended", () => publication.end("The source has ended"));
   }
-  setPhase("connecting");
+  let hasPublished = false;
+  /** Failed attempts since it last published. */
+  let attempts = 0;
+  let stop = () => {};
+  publication.onClose(() => stop());
+
+  function begin(after?: Failure): void {
+    setState({ phase: "connecting", after });
+    stop = connect(source, options, { onConnected, onEnd });
+  }
+  function onConnected(): void {
+    hasPublished = true;
+    attempts = 0;
+    setState({ phase: "publishing" });
+  }
+  /** A first attempt that fails is left to the user; a stream that was live is to come back by itself. */
+  function onEnd(failure: Failure): void {
+    if (!hasPublished || failure.isFinal) return publication.end(failure.sentence);
+    const seconds = pauseBefore(attempts++, Math.random());
+    const timer = setTimeout(() => begin(failure), seconds * 1000);
+    stop = () => clearTimeout(timer);
+    setState({ phase: "retrying", after: failure, seconds });
+  }
+  begin();
+}
+
+/** Sends a source in one session and measures it, until the returned function is called. */
+function connect(
+  { stream }: MediaSource,
+  { url, token, setNumbers }: PublisherOptions,
+  { onConnected, onEnd }: Pick<RtcLinkOptions, "onConnected" | "onEnd">,
+): () => void {
   const link = new RtcLink({
     url,
     token,
@@ -87,13 +125,22 @@ function send(
         connection.addTransceiver(track, { direction: "sendonly", streams: [stream] });
       }
     },
-    onConnected: () => setPhase("publishing"),
-    onEnd: ({ sentence }) => publication.end(sentence),
+    onConnected,
+    onEnd: (failure) => {
+      close();
+      onEnd(failure);
+    },
   });
-  publication.onClose(() => link.close());
   const statistics = new RtcStatistics(link.connection);
+  let isOver = false;
   const timer = setInterval(() => {
-    statistics.read().then((numbers) => publication.isOver || setNumbers(numbers), () => {});
+    statistics.read().then((numbers) => isOver || setNumbers(numbers), () => {});
   }, LOOK);
-  publication.onClose(() => clearInterval(timer));
+  function close(): void {
+    isOver = true;
+    clearInterval(timer);
+    setNumbers(undefined);
+    link.close();
+  }
+  return close;
 }
