@@ -83,10 +83,24 @@ const HEAVY = [
   "tests/e2e/srt_bounds_test.ts",
   "tests/e2e/webrtc_sessions_test.ts",
 ];
-/** Tests of what lanes and engines do, in which their number and kind make a difference. */
-const OF_LANES = [
-  ...["bad_clients", "http_bad_clients", "http_media", "lifecycle", "rates", "rtmp_clients"],
-  "srt_callers",
+/**
+ * Tests of the whole program in which the number of lanes and their engine make no difference: of
+ * pages, the console, registration, the registry, and what stands around the program; and those that
+ * choose lanes or engines themselves.
+ */
+const OF_NO_LANE = [
+  ...["clock", "console_build", "console_ending", "console_media", "console", "demo", "deploy"],
+  ...["docs", "drain", "events", "hls_two_proxies", "install", "ipv6", "lane_watchdog"],
+  ...[
+    "named_origin",
+    "origins_api",
+    "pages_live",
+    "pages_return",
+    "pages",
+    "proxy_loop",
+    "publish_return",
+  ],
+  ...["redis", "register", "service", "silent_stream", "system_port", "units"],
 ].map((name) => `tests/e2e/${name}_test.ts`);
 const BESIDE_OTHERS = ["--parallel", `--ignore=${ALONE.join(",")}`];
 const STEPS: readonly Step[] = [
@@ -100,33 +114,21 @@ const STEPS: readonly Step[] = [
     jobs: 3,
   },
   testStep("alone", ALONE, EVERYTHING),
-  { ...testStep("contract", ["tests/contract"], [...BESIDE_OTHERS, ...EVERYTHING]), jobs: 3 },
+  {
+    ...testStep("contract", ["tests/contract", "tests/support"], [...BESIDE_OTHERS, ...EVERYTHING]),
+    jobs: 3,
+  },
   {
     ...testStep("fuzz", ["tests/fuzz"], [...BESIDE_OTHERS, ...INSIDE]),
     jobs: 2,
     isBackground: true,
   },
-  {
-    ...testStep("e2e", ["tests/e2e", "tests/support"], [
-      ...["--parallel", `--ignore=${[...FAILURES, ...HEAVY].join(",")}`],
-      ...EVERYTHING,
-    ]),
-    jobs: 3,
-    variables: "PROXY_LANES=3",
-  },
+  { ...e2eStep("e2e"), variables: "PROXY_LANES=3" },
   { ...testStep("failures", FAILURES, ["--parallel", ...EVERYTHING]), jobs: 2, needsMachine: true },
   { ...testStep("heavy", HEAVY, EVERYTHING), needsMachine: true },
   // As the program is on one core, and where there is no C library.
-  {
-    ...testStep("one-lane", OF_LANES, ["--parallel", ...EVERYTHING]),
-    jobs: 4,
-    variables: "PROXY_LANES=1",
-  },
-  {
-    ...testStep("engine", OF_LANES, ["--parallel", ...EVERYTHING]),
-    jobs: 4,
-    variables: "PROXY_ENGINE=deno",
-  },
+  { ...e2eStep("one-lane", OF_NO_LANE), variables: "PROXY_LANES=1" },
+  { ...e2eStep("engine", OF_NO_LANE), variables: "PROXY_ENGINE=deno" },
   {
     ...testStep("source", ["tests/e2e/lifecycle_test.ts", "tests/e2e/webrtc_test.ts"], [
       ...["--parallel", ...EVERYTHING],
@@ -149,6 +151,13 @@ function checkStep(name: string, args: readonly string[]): Step {
 function testStep(name: string, paths: readonly string[], permissions: readonly string[]): Step {
   const args = ["test", "--permit-no-files", ...permissions, ...paths];
   return { name, args, isTests: true, timeout: 20 * MINUTE };
+}
+
+/** The tests of the whole program that need no machine for themselves, most of whose time is waiting. */
+function e2eStep(name: string, ignored: readonly string[] = []): Step {
+  const paths = [...FAILURES, ...HEAVY, ...ignored];
+  const permissions = ["--parallel", `--ignore=${paths.join(",")}`, ...EVERYTHING];
+  return { ...testStep(name, ["tests/e2e"], permissions), jobs: 5 };
 }
 
 /** @throws Error when an argument is neither a step's name nor a path nor an option */

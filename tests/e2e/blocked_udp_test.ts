@@ -6,7 +6,7 @@ import { Authority } from "../support/certificates.ts";
 import { Browser, CHROMIUM, reaching } from "../support/browser.ts";
 import { HAS_NAMESPACES, NetworkNamespace } from "../support/network_namespace.ts";
 import { freePorts } from "../support/ports.ts";
-import { Proxy } from "../support/proxy.ts";
+import { Proxy, SHARED_PORT } from "../support/proxy.ts";
 import { registeredOrigins, Registration } from "../support/register.ts";
 import { sessionsOf, untilTransports } from "../support/sessions.ts";
 import { Srs, SRS_BIN } from "../support/srs.ts";
@@ -44,6 +44,7 @@ class World implements AsyncDisposable {
     const [port, webrtc] = freePorts(2);
     const proxy = stack.use(
       await Proxy.open({
+        ...SHARED_PORT,
         PROXY_HTTPS_SERVER: `0.0.0.0:${port}`,
         PROXY_WEBRTC_TCP_SERVER: `0.0.0.0:${port}`,
         PROXY_WEBRTC_SERVER: `0.0.0.0:${webrtc}`,

@@ -10,7 +10,7 @@ import { framed, IcePeer } from "../support/ice_peer.ts";
 import { fetchText } from "../support/origin_server.ts";
 import type { Page } from "../support/page.ts";
 import { freePort, freePorts } from "../support/ports.ts";
-import { freeProxyPorts, listenVariables, Proxy, runProxy } from "../support/proxy.ts";
+import { freeProxyPorts, listenVariables, Proxy, runProxy, SHARED_PORT } from "../support/proxy.ts";
 import { RawHttp } from "../support/raw_http.ts";
 import { registeredOrigins, Registration } from "../support/register.ts";
 import { agree, openRtcOrigin, proofOf } from "../support/rtc_origin.ts";
@@ -92,6 +92,7 @@ Deno.test({
     await authority.pair();
     const [port] = freePorts(1);
     await using proxy = await Proxy.open({
+      ...SHARED_PORT,
       ...ownPort(port!),
       PROXY_HTTPS_SERVER: `127.0.0.1:${port}`,
       PROXY_TLS_CERT: authority.folder.file("pair1.pem"),
@@ -179,7 +180,7 @@ Deno.test("behind a balancer the client is the one that the header names, on a s
   const ports = freeProxyPorts();
   for (const port of [freePort(), ports.httpServer]) {
     const balancers = { PROXY_PROTOCOL: "optional", PROXY_TRUSTED_PROXIES: "127.0.0.0/8" };
-    await using proxy = await Proxy.open({ ...ownPort(port), ...balancers }, ports);
+    await using proxy = await Proxy.open({ ...SHARED_PORT, ...ownPort(port), ...balancers }, ports);
     await using media = new UdpPeer();
     await using _api = await openRtcOrigin(proxy, media.port);
     using client = await IcePeer.connect(port);
@@ -194,7 +195,7 @@ Deno.test("behind a balancer the client is the one that the header names, on a s
 Deno.test("one port for HTTP and WebRTC over TCP: the protocols are never mixed up", async () => {
   const ports = freeProxyPorts();
   const { httpServer: port } = ports;
-  await using proxy = await Proxy.open(ownPort(port), ports);
+  await using proxy = await Proxy.open({ ...SHARED_PORT, ...ownPort(port) }, ports);
   await using media = new UdpPeer();
   await using _api = await openRtcOrigin(proxy, media.port);
   const proof = proofOf(await agree(proxy, "x"));
@@ -227,6 +228,7 @@ Deno.test("one port for HTTPS and WebRTC over TCP: neither can be reached throug
   await authority.pair();
   const [port] = freePorts(1) as [number];
   await using proxy = await Proxy.open({
+    ...SHARED_PORT,
     ...ownPort(port),
     PROXY_HTTPS_SERVER: `127.0.0.1:${port}`,
     PROXY_TLS_CERT: authority.folder.file("pair1.pem"),

@@ -111,6 +111,15 @@ const RUN_VARIABLES = Object.fromEntries(
     .map((one) => one.split("=", 2)),
 );
 
+/** The engine of the run's proxies, unless a test chooses another. */
+export const RUN_ENGINE: string = RUN_VARIABLES.PROXY_ENGINE ??
+  (Deno.build.os === "linux" ? "libc" : "deno");
+
+/** What a proxy needs in order to serve WebRTC over TCP on the port of HTTP, with any engine. */
+export const SHARED_PORT: Readonly<Record<string, string>> = RUN_ENGINE === "deno"
+  ? { PROXY_LANES: "1" }
+  : {};
+
 /**
  * The variables that make a proxy listen on these ports and accept origins on loopback addresses,
  * and those of the test run.
