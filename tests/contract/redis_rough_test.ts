@@ -118,7 +118,8 @@ Deno.test("busy with another program's script: nobody waits beyond the limit", a
   });
   const begun = performance.now();
   await one.claimStream({ ...claimOf(one, "v/a/during"), wait: 130 });
-  assert.ok(performance.now() - begun < 200, `${performance.now() - begun} ms`);
+  // The limit, and what a busy machine adds; the script never ends by itself.
+  assert.ok(performance.now() - begun < 2_000, `${performance.now() - begun} ms`);
   // A new connection may be told that Redis is busy before it can send anything.
   await until("the end of the script", async () => {
     return await server.command("SCRIPT", "KILL").then(() => true, () => false);

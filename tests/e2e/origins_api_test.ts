@@ -11,8 +11,11 @@ import { heartbeatOf, registeredOrigins, sendHeartbeat } from "../support/regist
 import { Srs, SRS_BIN } from "../support/srs.ts";
 import { until } from "../support/wait.ts";
 
-/** Longest that an origin may delay an answer, milliseconds. */
-const PATIENCE = 1_000;
+/**
+ * Longest that an origin may delay an answer, and what a busy machine may add, milliseconds. The API's
+ * own tests hold it to less than a second.
+ */
+const PATIENCE = 2_000;
 
 interface Entry {
   readonly id: string;
