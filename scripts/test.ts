@@ -1,7 +1,7 @@
 // `deno task test`: everything that must hold before a change is good, in one run. Arguments choose
 // steps by name (`fmt lint types layers unit alone contract fuzz e2e`, …) or test files by path; those that
-// begin with a dash go to `deno test`. Wherever the program can be compiled, the steps e2e, failures,
-// heavy, one-lane and engine are about the compiled file, and the step `source` about the program as it
+// begin with a dash go to `deno test`. Wherever the program can be compiled, the steps e2e, crowds,
+// measured, one-lane and engine are about the compiled file, and the step `source` about the program as it
 // is. Steps run one after the other, those that only compute in the background. Ends with what failed
 // and a line of how many passed and how many failed.
 
@@ -67,40 +67,32 @@ const ALONE = [
   "tests/contract/tls_test.ts",
   "tests/fuzz/stun_fuzz_test.ts",
 ];
-/** Tests of the whole program with many clients, beside which there is room for one more. */
-const FAILURES = [
+/** Tests of the whole program with many clients, beside which there is room for few others. */
+const CROWDS = [
   "tests/e2e/blocked_log_test.ts",
   "tests/e2e/descriptors_test.ts",
   "tests/e2e/hostile_bytes_test.ts",
   "tests/e2e/hostile_datagrams_test.ts",
   "tests/e2e/lane_failure_test.ts",
-];
-/** Tests of the whole program that take all of a machine, or measure what it takes. */
-const HEAVY = [
-  "tests/e2e/idle_memory_test.ts",
   "tests/e2e/lanes_test.ts",
   "tests/e2e/rtmp_streams_test.ts",
   "tests/e2e/srt_bounds_test.ts",
   "tests/e2e/webrtc_sessions_test.ts",
 ];
+/** Tests of the whole program that measure what it takes. */
+const MEASURED = ["tests/e2e/idle_memory_test.ts"];
 /**
  * Tests of the whole program in which the number of lanes and their engine make no difference: of
  * pages, the console, registration, the registry, and what stands around the program; and those that
- * choose lanes or engines themselves.
+ * choose lanes or engines themselves, or whose engines have a contract (TLS).
  */
 const OF_NO_LANE = [
   ...["clock", "console_build", "console_ending", "console_media", "console", "demo", "deploy"],
-  ...["docs", "drain", "events", "hls_two_proxies", "install", "ipv6", "lane_watchdog"],
-  ...[
-    "named_origin",
-    "origins_api",
-    "pages_live",
-    "pages_return",
-    "pages",
-    "proxy_loop",
-    "publish_return",
-  ],
-  ...["redis", "register", "service", "silent_stream", "system_port", "units"],
+  ...["docs", "drain", "events", "hls_two_proxies", "hosts", "install", "ipv6", "known_streams"],
+  ...["lane_watchdog", "live_streams", "named_origin", "origin_addresses", "origin_tls"],
+  ...["origins_api", "pages_live", "pages_return", "pages", "proxy_loop", "publish_return"],
+  ...["redis", "register", "service", "silent_stream", "system_port", "tls_bad_input", "tls"],
+  ...["udp_lanes", "units", "upgrade"],
 ].map((name) => `tests/e2e/${name}_test.ts`);
 const BESIDE_OTHERS = ["--parallel", `--ignore=${ALONE.join(",")}`];
 const STEPS: readonly Step[] = [
@@ -124,8 +116,8 @@ const STEPS: readonly Step[] = [
     isBackground: true,
   },
   { ...e2eStep("e2e"), variables: "PROXY_LANES=3" },
-  { ...testStep("failures", FAILURES, ["--parallel", ...EVERYTHING]), jobs: 2, needsMachine: true },
-  { ...testStep("heavy", HEAVY, EVERYTHING), needsMachine: true },
+  { ...testStep("crowds", CROWDS, ["--parallel", ...EVERYTHING]), jobs: 3, needsMachine: true },
+  { ...testStep("measured", MEASURED, EVERYTHING), needsMachine: true },
   // As the program is on one core, and where there is no C library.
   { ...e2eStep("one-lane", OF_NO_LANE), variables: "PROXY_LANES=1" },
   { ...e2eStep("engine", OF_NO_LANE), variables: "PROXY_ENGINE=deno" },
@@ -139,7 +131,7 @@ const STEPS: readonly Step[] = [
 ];
 
 /** Steps that test the compiled file. */
-const OF_FILE: readonly string[] = ["e2e", "failures", "heavy", "one-lane", "engine"];
+const OF_FILE: readonly string[] = ["e2e", "crowds", "measured", "one-lane", "engine"];
 const NEED_PROGRAMS: readonly string[] = ["contract", "source", "files", ...OF_FILE];
 /** An executable of the program that is to be tested in place of its sources. */
 const EXECUTABLE = "SRS_PROXY_BIN";
@@ -155,9 +147,9 @@ function testStep(name: string, paths: readonly string[], permissions: readonly 
 
 /** The tests of the whole program that need no machine for themselves, most of whose time is waiting. */
 function e2eStep(name: string, ignored: readonly string[] = []): Step {
-  const paths = [...FAILURES, ...HEAVY, ...ignored];
-  const permissions = ["--parallel", `--ignore=${paths.join(",")}`, ...EVERYTHING];
-  return { ...testStep(name, ["tests/e2e"], permissions), jobs: 5 };
+  const others = [...CROWDS, ...MEASURED, ...ignored].join(",");
+  const permissions = ["--parallel", `--ignore=${others}`, ...EVERYTHING];
+  return { ...testStep(name, ["tests/e2e"], permissions), jobs: 4 };
 }
 
 /** @throws Error when an argument is neither a step's name nor a path nor an option */

@@ -108,7 +108,10 @@ class TcpLoad implements AsyncDisposable {
   async #line(): Promise<string> {
     while (!this.#rest.includes("\n")) {
       const { value, done } = await this.#lines.read();
-      if (done) throw new Error("Cannot go on: the load has ended");
+      if (done) {
+        const { code, signal } = await this.#process.status;
+        throw new Error(`Cannot go on: the load has ended with ${signal ?? code}`);
+      }
       this.#rest += value;
     }
     const [line, ...rest] = this.#rest.split("\n");

@@ -9,7 +9,6 @@ import { fetchText } from "../support/origin_server.ts";
 import { heartbeatOf, registeredOrigins, sendHeartbeat } from "../support/register.ts";
 import { Service } from "../support/service.ts";
 import { freePort } from "../support/ports.ts";
-import { RUN_ENGINE } from "../support/proxy.ts";
 import { RedisServer } from "../support/redis_server.ts";
 import { TempFolder } from "../support/temp_folder.ts";
 import { until, within } from "../support/wait.ts";
@@ -83,11 +82,13 @@ Deno.test({
     await sendHeartbeat(service, HEARTBEAT, "new");
     await assert.rejects(sendHeartbeat(service, HEARTBEAT, "newer"), /401/);
 
-    // A limit below the current number refuses only new clients; the engine does not change, and
-    // this is reported.
-    const other = RUN_ENGINE === "deno" ? "libc" : "deno";
-    await reload(service, file, [...good, "PROXY_MAX_CONNECTIONS=2", `PROXY_ENGINE=${other}`]);
-    await until("the warning", () => /only at the next start.*PROXY_ENGINE/.test(log(service)));
+    // A limit below the current number refuses only new clients; the number of streams does not
+    // change, and this is reported.
+    await reload(service, file, [...good, "PROXY_MAX_CONNECTIONS=2", "PROXY_MAX_STREAMS=7"]);
+    await until(
+      "the warning",
+      () => /only at the next start.*PROXY_MAX_STREAMS/.test(log(service)),
+    );
     await using refused = new Viewer(url);
     await refused.process.end();
     assert.deepEqual(refused.video, []);
