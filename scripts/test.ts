@@ -248,8 +248,9 @@ async function runDeno(
     say(`Cannot wait any longer for deno ${args.join(" ")}`);
     process.kill("SIGTERM");
   }, timeout);
-  const { success } = isBackground ? await tellOutput(process) : await process.status;
+  const { success, signal } = isBackground ? await tellOutput(process) : await process.status;
   clearTimeout(timer);
+  if (signal !== null) say(`deno ${args[0]} was ended by ${signal}`);
   return success;
 }
 
