@@ -55,6 +55,7 @@ const ALONE = [
   "src/net/descriptors_test.ts",
   "src/net/libc/descriptor_set_test.ts",
   "src/net/libc/tcp_options_test.ts",
+  "src/net/tls/openssl_end_test.ts",
   "src/net/tls/tls_engine_test.ts",
   "src/app/origin_trust_test.ts",
   "src/app/tls_test.ts",

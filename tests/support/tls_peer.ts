@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 
 const CRYPTO = {
+  OPENSSL_init_crypto: { parameters: ["u64", "pointer"], result: "i32" },
   BIO_new: { parameters: ["pointer"], result: "pointer" },
   BIO_s_mem: { parameters: [], result: "pointer" },
   BIO_ctrl: { parameters: ["pointer", "i32", "isize", "pointer"], result: "isize" },
@@ -38,6 +39,7 @@ const SSL = {
 
 export const TLS_1_2 = 0x0303;
 export const TLS_1_3 = 0x0304;
+const OPENSSL_INIT_NO_ATEXIT = 0x80000n;
 const PEM = 1;
 const SET_MAX_VERSION = 124;
 const NEVER_EOF = 130;
@@ -66,6 +68,8 @@ export class TlsPeer implements Disposable {
   #outgoing: Deno.PointerValue = null;
 
   constructor({ shown, version }: TlsPeerOptions = {}) {
+    // Test files that end at the same time must not free what the end of the process frees.
+    this.#crypto.symbols.OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, null);
     const { symbols: ssl } = this.#library;
     this.#context = ssl.SSL_CTX_new(ssl.TLS_client_method());
     if (version !== undefined) {

@@ -4,6 +4,7 @@
 import { ProxyError } from "../../core/errors.ts";
 
 const CRYPTO = {
+  OPENSSL_init_crypto: { parameters: ["u64", "pointer"], result: "i32" },
   BIO_new_mem_buf: { parameters: ["buffer", "i32"], result: "pointer" },
   BIO_new: { parameters: ["pointer"], result: "pointer" },
   BIO_s_mem: { parameters: [], result: "pointer" },
@@ -125,6 +126,8 @@ export function openLibrary(objects?: OpenSslWatcher): OpenSslLibrary {
 
 function openBoth(): OpenSslLibrary {
   const crypto = Deno.dlopen("libcrypto.so.3", CRYPTO);
+  // Otherwise the end of the process frees what threads that are ending free at the same time.
+  crypto.symbols.OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, null);
   try {
     const ssl = Deno.dlopen("libssl.so.3", SSL);
     return {
@@ -140,6 +143,8 @@ function openBoth(): OpenSslLibrary {
   }
 }
 
+/** Registers nothing to be done when the process ends (OPENSSL_init_crypto(3ossl)). */
+const OPENSSL_INIT_NO_ATEXIT = 0x80000n;
 export const X509_V_OK = 0;
 export const X509_CHECK_FLAG_NO_WILDCARDS = 2;
 /** No "f*.example.com", and no host name taken from the certificate's subject (RFC 9525). */
