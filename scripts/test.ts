@@ -85,15 +85,17 @@ const MEASURED = ["tests/e2e/idle_memory_test.ts"];
 /**
  * Tests of the whole program in which the number of lanes and their engine make no difference: of
  * pages, the console, registration, the registry, and what stands around the program; and those that
- * choose lanes or engines themselves, or whose engines have a contract (TLS).
+ * choose lanes or engines themselves, or whose engines have a contract (TLS, the PROXY protocol,
+ * WebRTC over TCP).
  */
 const OF_NO_LANE = [
-  ...["clock", "console_build", "console_ending", "console_media", "console", "demo", "deploy"],
-  ...["docs", "drain", "events", "hls_two_proxies", "hosts", "install", "ipv6", "known_streams"],
-  ...["lane_watchdog", "live_streams", "named_origin", "origin_addresses", "origin_tls"],
-  ...["origins_api", "pages_live", "pages_return", "pages", "proxy_loop", "publish_return"],
-  ...["redis", "register", "service", "silent_stream", "system_port", "tls_bad_input", "tls"],
-  ...["udp_lanes", "units", "upgrade"],
+  ...["balancers", "blocked_udp", "clock", "console_build", "console_ending", "console_media"],
+  ...["console", "demo", "deploy", "docs", "drain", "events", "frozen_origin", "hls_two_proxies"],
+  ...["hosts", "install", "ipv6", "known_streams", "lane_watchdog", "live_streams"],
+  ...["named_origin", "origin_addresses", "origin_tls", "origins_api", "pages_live"],
+  ...["pages_return", "pages", "proxy_loop", "publish_return", "redis", "register", "service"],
+  ...["silent_stream", "system_port", "tls_bad_input", "tls", "udp_lanes", "units", "upgrade"],
+  "webrtc_tcp",
 ].map((name) => `tests/e2e/${name}_test.ts`);
 const BESIDE_OTHERS = ["--parallel", `--ignore=${ALONE.join(",")}`];
 const STEPS: readonly Step[] = [
