@@ -4,6 +4,7 @@ import { PROJECT_FOLDER } from "../../../tests/support/project.ts";
 Deno.test({
   name: "a process that ends together with threads that have used OpenSSL ends well",
   ignore: Deno.build.os !== "linux",
+  timeout: 60_000,
   async fn() {
     const program = `${PROJECT_FOLDER}/tests/support/ending_threads.ts`;
     const args = ["run", "--quiet", "--no-check", "--allow-ffi", "--allow-read", program];
