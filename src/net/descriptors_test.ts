@@ -8,10 +8,12 @@ Deno.test({
     using descriptors = Descriptors.open()!;
     const before = descriptors.count()!;
     assert.ok(before >= 3);
-    const files = Array.from({ length: 50 }, () => Deno.openSync(import.meta.filename!));
-    assert.equal(descriptors.count(), before + 50);
+    // Other threads of the test runner open and close some at the same time.
+    const near = (count: number) => Math.abs(descriptors.count()! - count) < 50;
+    const files = Array.from({ length: 300 }, () => Deno.openSync(import.meta.filename!));
+    assert.ok(near(before + 300));
     for (const file of files) file.close();
-    assert.equal(descriptors.count(), before);
+    assert.ok(near(before));
     assert.ok(descriptors.limit! > before);
   },
 });
