@@ -1,6 +1,6 @@
 // Feeds texts to the places that examine texts from outside, and checks their cost: 64 KB of each
-// character, and of each pair of characters with a meaning there, must take steps in proportion to
-// their length.
+// character, and 16 KB of each pair of characters with a meaning there, must take steps in proportion
+// to their length.
 
 import assert from "node:assert/strict";
 import { ProxyError } from "../../src/core/errors.ts";
@@ -8,9 +8,10 @@ import { FUZZ_SEED } from "./fuzzing.ts";
 import { randomNumbers } from "./random_text.ts";
 import type { TextParser } from "./text_parsers.ts";
 
-/** Length of a run in characters. */
+/** Length of a run in characters, if it is of one character and if it is of two. */
 const LENGTH = 65_536;
-/** Four times the most that any place takes now; quadratic behaviour takes 32,000. */
+const LENGTH_OF_PAIRS = LENGTH / 4;
+/** Four times the most that any place takes now; quadratic behaviour takes 8,000 for pairs, and 32,000. */
 const STEPS_PER_CHARACTER = 400;
 /** Includes the fixed cost, whatever the text. */
 const MOST_STEPS = 1_000_000 + STEPS_PER_CHARACTER * LENGTH;
@@ -20,9 +21,10 @@ const EVERY_CHARACTER = [
 ];
 const ORDINARY = "a";
 /**
- * One in this many of the characters without a meaning is tried, unless SRS_PROXY_FUZZ_ALL is set.
+ * One in this many of the characters without a meaning is tried, and of the pairs, unless
+ * SRS_PROXY_FUZZ_ALL is set.
  */
-const SAMPLE = Deno.env.has("SRS_PROXY_FUZZ_ALL") ? 1 : 4;
+const [SAMPLE, SAMPLE_OF_PAIRS] = Deno.env.has("SRS_PROXY_FUZZ_ALL") ? [1, 1] : [4, 2];
 
 /**
  * What the runs for a place are made of: each character, and pairs of characters with a meaning
@@ -33,7 +35,9 @@ function* unitsFor({ special }: TextParser): Generator<string> {
   const random = randomNumbers(FUZZ_SEED);
   for (const one of EVERY_CHARACTER) if (known.includes(one) || random(SAMPLE) === 0) yield one;
   for (const [index, one] of known.entries()) {
-    for (const other of known.slice(index + 1)) yield one + other;
+    for (const other of known.slice(index + 1)) {
+      if (random(SAMPLE_OF_PAIRS) === 0) yield one + other;
+    }
   }
 }
 
@@ -49,7 +53,8 @@ function inputsFor(parser: TextParser): Input[] {
   return Array.from(unitsFor(parser)).flatMap((unit) => {
     return parser.texts.map((text) => {
       const runs = text.split("$").length - 1;
-      return { run: unit.repeat(LENGTH / runs / unit.length), text };
+      const length = [...unit].length === 1 ? LENGTH : LENGTH_OF_PAIRS;
+      return { run: unit.repeat(length / runs / unit.length), text };
     });
   });
 }
