@@ -7,7 +7,7 @@ import { Faults, FRAGILE_PROGRAM, type LaneFault } from "../support/faults.ts";
 import { Publisher, recordedFrames, testFile, Viewer } from "../support/ffmpeg.ts";
 import { assertUnbroken, type Frame } from "../support/frames.ts";
 import { NginxRtmp } from "../support/nginx_rtmp.ts";
-import { freeProxyPorts, Proxy } from "../support/proxy.ts";
+import { freeProxyPorts, Proxy, RUN_ENGINE } from "../support/proxy.ts";
 import { Registration } from "../support/register.ts";
 import { until } from "../support/wait.ts";
 
@@ -154,7 +154,8 @@ Deno.test({
 for (const fault of ["reject", "vanish", "stall"] as const) {
   Deno.test({
     name: `a lane that does "${fault}" is replaced, and others miss no frame`,
-    ignore: IGNORE,
+    // With Deno's sockets no other thread can close those of a stuck lane.
+    ignore: IGNORE || (fault === "stall" && RUN_ENGINE === "deno"),
     timeout: 120_000,
     async fn() {
       const file = await framesOfFile();
