@@ -6,7 +6,9 @@
 // and a line of how many passed and how many failed.
 
 import { resolve } from "node:path";
-import { installPlaywright } from "../tests/support/browser.ts";
+import { installPlaywright, SharedChromium } from "../tests/support/browser.ts";
+import { bundleFragileProgram } from "../tests/support/faults.ts";
+import { TempFolder } from "../tests/support/temp_folder.ts";
 import { NODE_MEDIA_SERVER_PACKAGE } from "../tests/support/node_media_server.ts";
 import { WERIFT_PACKAGE } from "../tests/support/werift_origin.ts";
 import { bundleConsole } from "./bundle_console.ts";
@@ -45,11 +47,13 @@ const PASSED: TestCount = { ...NOTHING, passed: 1 };
 const FAILED: TestCount = { ...NOTHING, failed: 1 };
 /** Runs what follows when nobody else has anything to do. */
 const GIVING_WAY = Deno.build.os === "windows" ? [] : ["nice", "-n", "19"];
+/** What the step `types` has checked already. */
+const UNCHECKED = "--no-check";
 const INSIDE = [
   ...["--allow-net", "--allow-env", "--allow-read", "--allow-write", "--allow-sys"],
-  "--allow-ffi",
+  ...["--allow-ffi", UNCHECKED],
 ];
-const EVERYTHING = ["--allow-all"];
+const EVERYTHING = ["--allow-all", UNCHECKED];
 /** Tests that look at the whole process, in which no others may run meanwhile, or start programs. */
 const ALONE = [
   "src/net/descriptors_test.ts",
@@ -68,44 +72,56 @@ const ALONE = [
   "tests/contract/tls_test.ts",
   "tests/fuzz/stun_fuzz_test.ts",
 ];
-/** Tests of the whole program with many clients, beside which there is room for few others. */
-const CROWDS = [
-  "tests/e2e/blocked_log_test.ts",
-  "tests/e2e/descriptors_test.ts",
-  "tests/e2e/hostile_bytes_test.ts",
-  "tests/e2e/hostile_datagrams_test.ts",
-  "tests/e2e/lane_failure_test.ts",
-  "tests/e2e/lanes_test.ts",
-  "tests/e2e/rtmp_streams_test.ts",
-  "tests/e2e/srt_bounds_test.ts",
-  "tests/e2e/webrtc_sessions_test.ts",
-];
-/** Tests of the whole program that measure what it takes. */
-const MEASURED = ["tests/e2e/idle_memory_test.ts"];
 /**
- * Tests of the whole program in which the number of lanes and their engine make no difference: of
- * pages, the console, registration, the registry, and what stands around the program; and those that
- * choose lanes or engines themselves, or whose engines have a contract (TLS, the PROXY protocol,
- * WebRTC over TCP).
+ * Tests of the whole program with many clients, beside which there is room for few others, and those
+ * that make networks, at which a browser outside of them gives up what it is loading.
  */
-const OF_NO_LANE = [
-  ...["balancers", "blocked_udp", "clock", "console_build", "console_ending", "console_media"],
-  ...["console", "demo", "deploy", "docs", "drain", "events", "frozen_origin", "hls_two_proxies"],
-  ...["hosts", "install", "ipv6", "known_streams", "lane_watchdog", "live_streams"],
-  ...["named_origin", "origin_addresses", "origin_tls", "origins_api", "pages_live"],
-  ...["pages_return", "pages", "proxy_loop", "publish_return", "redis", "register", "service"],
-  ...["silent_stream", "system_port", "tls_bad_input", "tls", "udp_lanes", "units", "upgrade"],
-  "webrtc_tcp",
-].map((name) => `tests/e2e/${name}_test.ts`);
+const CROWDS = e2eFiles(
+  ...["lanes", "origin_addresses", "ipv6", "blocked_log", "lane_failure", "blocked_udp"],
+  ...["hostile_bytes", "hostile_datagrams", "descriptors", "rtmp_streams", "srt_bounds"],
+  "webrtc_sessions",
+);
+/** Tests of the whole program that measure what it takes. */
+const MEASURED = e2eFiles("idle_memory");
+/** Tests that choose the lanes of their proxies themselves: with others they would be the same tests. */
+const OF_OWN_LANES = e2eFiles(
+  ...["blocked_log", "hostile_bytes", "hostile_datagrams", "lane_failure", "lanes"],
+  ...["lane_watchdog", "udp_lanes"],
+);
+/**
+ * Tests that are run in one mode, for want of time: of what has a contract that is tested with both
+ * engines (TLS, the PROXY protocol, WebRTC over TCP, the addresses of origins), and of what is in the
+ * main thread or around it (registration, Redis, the System API, the service, a blocked log, how lanes
+ * are replaced).
+ */
+const IN_ONE_MODE = e2eFiles(
+  ...["balancers", "blocked_log", "blocked_udp", "clock", "docs", "events", "lane_failure"],
+  ...["lane_watchdog", "named_origin", "origin_addresses", "origin_tls", "origins_api"],
+  ...["proxy_loop", "redis", "register", "service", "system_port", "tls", "tls_bad_input"],
+  ...["upgrade", "webrtc_tcp"],
+);
+/** What is repeated with Deno's sockets, but not with one lane. */
+const OF_ENGINES = e2eFiles("ipv6");
+const NOT_WITH_ONE_LANE = [...OF_OWN_LANES, ...OF_ENGINES, ...IN_ONE_MODE];
+/** Tests of the whole program that take longest. */
+const LONG = [
+  "tests/pages/return_test.ts",
+  "tests/pages/live_test.ts",
+  "tests/console/console_test.ts",
+  ...e2eFiles(
+    ...["rates", "origin_tls", "srt", "webrtc_tcp", "tls", "redis", "webrtc", "http_media"],
+    ...["lane_watchdog", "rtmp_clients", "http_bad_origins"],
+  ),
+];
 const BESIDE_OTHERS = ["--parallel", `--ignore=${ALONE.join(",")}`];
-const STEPS: readonly Step[] = [
+export const STEPS: readonly Step[] = [
   checkStep("fmt", ["fmt", "--check"]),
   checkStep("lint", ["lint"]),
   { ...checkStep("types", ["check", "."]), isBackground: true },
   checkStep("layers", ["run", "--allow-read", "scripts/check_layers.ts"]),
   // With the examples in comments; Deno's type check takes what an example does not import for unused.
   {
-    ...testStep("unit", ["src", "scripts"], ["--doc", "--no-check", ...BESIDE_OTHERS, ...INSIDE]),
+    ...testStep("unit", ["src", "scripts"], ["--doc", ...BESIDE_OTHERS, ...INSIDE]),
     jobs: 3,
   },
   testStep("alone", ALONE, EVERYTHING),
@@ -118,14 +134,28 @@ const STEPS: readonly Step[] = [
     jobs: 2,
     isBackground: true,
   },
-  { ...e2eStep("e2e"), variables: "PROXY_LANES=3" },
-  { ...testStep("crowds", CROWDS, ["--parallel", ...EVERYTHING]), jobs: 3, needsMachine: true },
+  // With the pages in a browser, and what is installed with the program.
+  {
+    ...e2eStep("e2e", {
+      folders: ["tests/pages", "tests/console", "tests/e2e", "tests/packaging"],
+    }),
+    variables: "PROXY_LANES=3",
+  },
+  { ...crowdsStep("crowds"), variables: "PROXY_LANES=3" },
   { ...testStep("measured", MEASURED, EVERYTHING), needsMachine: true },
   // As the program is on one core, and where there is no C library.
-  { ...e2eStep("one-lane", OF_NO_LANE), variables: "PROXY_LANES=1" },
-  { ...e2eStep("engine", OF_NO_LANE), variables: "PROXY_ENGINE=deno" },
   {
-    ...testStep("source", ["tests/e2e/lifecycle_test.ts", "tests/e2e/webrtc_test.ts"], [
+    ...e2eStep("one-lane", { ignored: NOT_WITH_ONE_LANE }),
+    variables: "PROXY_LANES=1",
+  },
+  {
+    ...crowdsStep("one-lane-crowds", NOT_WITH_ONE_LANE),
+    variables: "PROXY_LANES=1",
+  },
+  { ...e2eStep("engine", { ignored: IN_ONE_MODE }), variables: "PROXY_ENGINE=deno" },
+  { ...crowdsStep("engine-crowds", IN_ONE_MODE), variables: "PROXY_ENGINE=deno" },
+  {
+    ...testStep("source", e2eFiles("lifecycle", "one_port"), [
       ...["--parallel", ...EVERYTHING],
     ]),
     jobs: 2,
@@ -134,10 +164,17 @@ const STEPS: readonly Step[] = [
 ];
 
 /** Steps that test the compiled file. */
-const OF_FILE: readonly string[] = ["e2e", "crowds", "measured", "one-lane", "engine"];
+const OF_FILE: readonly string[] = [
+  ...["e2e", "crowds", "measured"],
+  ...["one-lane", "one-lane-crowds", "engine", "engine-crowds"],
+];
 const NEED_PROGRAMS: readonly string[] = ["contract", "source", "files", ...OF_FILE];
 /** An executable of the program that is to be tested in place of its sources. */
 const EXECUTABLE = "SRS_PROXY_BIN";
+
+function e2eFiles(...names: readonly string[]): string[] {
+  return names.map((name) => `tests/e2e/${name}_test.ts`);
+}
 
 function checkStep(name: string, args: readonly string[]): Step {
   return { name, args, isTests: false, timeout: 5 * MINUTE };
@@ -149,21 +186,40 @@ function testStep(name: string, paths: readonly string[], permissions: readonly 
 }
 
 /** The tests of the whole program that need no machine for themselves, most of whose time is waiting. */
-function e2eStep(name: string, ignored: readonly string[] = []): Step {
-  const others = [...CROWDS, ...MEASURED, ...ignored].join(",");
-  const permissions = ["--parallel", `--ignore=${others}`, ...EVERYTHING];
-  return { ...testStep(name, ["tests/e2e"], permissions), jobs: 4 };
+function e2eStep(
+  name: string,
+  { folders = ["tests/e2e"], ignored = [] }: {
+    readonly folders?: readonly string[];
+    readonly ignored?: readonly string[];
+  } = {},
+): Step {
+  const elsewhere = [...CROWDS, ...MEASURED, ...ignored];
+  const files = folders.flatMap((folder) => {
+    return Array.from(Deno.readDirSync(`${ROOT}/${folder}`), ({ name }) => `${folder}/${name}`);
+  });
+  // What begins last must not be what takes longest: nothing else would run beside it.
+  const rest = files.filter((file) => !LONG.includes(file)).toSorted();
+  const order = [...LONG.filter((file) => files.includes(file)), ...rest];
+  const chosen = order.filter((file) => !elsewhere.includes(file));
+  return { ...testStep(name, chosen, ["--parallel", ...EVERYTHING]), jobs: 5 };
+}
+
+/** The tests of the whole program with many clients. */
+function crowdsStep(name: string, ignored: readonly string[] = []): Step {
+  const files = CROWDS.filter((file) => !ignored.includes(file));
+  const step = testStep(name, files, ["--parallel", ...EVERYTHING]);
+  return { ...step, jobs: 4, needsMachine: true };
 }
 
 /** @throws Error when an argument is neither a step's name nor a path nor an option */
-function chooseSteps(args: readonly string[]): Step[] {
+export function chooseSteps(args: readonly string[]): Step[] {
   const options = args.filter((arg) => arg.startsWith("-"));
   const words = args.filter((arg) => !arg.startsWith("-"));
   const paths = words.filter((word) => !STEPS.some(({ name }) => name === word));
   paths.forEach((path) => Deno.statSync(path));
   const chosen = STEPS.filter(({ name }) => words.includes(name));
   if (paths.length > 0) {
-    chosen.push(testStep("files", paths.map((path) => resolve(path)), EVERYTHING));
+    chosen.push(testStep("files", paths.map((path) => resolve(path)), ["--allow-all"]));
   }
   if (chosen.length === 0) chosen.push(...STEPS);
   const isBeside = chosen.some(({ isBackground }) => !isBackground);
@@ -185,6 +241,20 @@ async function prepare(steps: readonly Step[]): Promise<boolean> {
   }
   await installPlaywright();
   return true;
+}
+
+/** What all test processes of a run share: prepared files, a bundled program, and a Chromium. */
+async function openShared(): Promise<AsyncDisposable> {
+  await using stack = new AsyncDisposableStack();
+  const folder = stack.use(new TempFolder());
+  const chromium = stack.use(await SharedChromium.open());
+  const variables = {
+    TEST_FOLDER: folder.path,
+    ...await bundleFragileProgram(),
+    ...chromium.variables,
+  };
+  for (const [name, value] of Object.entries(variables)) Deno.env.set(name, value);
+  return stack.move();
 }
 
 /** Has the steps of the whole program test the compiled file. @returns false when it cannot be made */
@@ -281,6 +351,9 @@ async function main(args: readonly string[]): Promise<number> {
     say(`\n${summaryLine(FAILED)}`);
     return 1;
   }
+  await using _shared = steps.some(({ name }) => NEED_PROGRAMS.includes(name))
+    ? await openShared()
+    : undefined;
   const wantsFile = steps.some(({ name }) => OF_FILE.includes(name));
   const isCompiled = wantsFile && await compile();
   const runStep = async (step: Step) => {

@@ -1,9 +1,10 @@
 // ffmpeg as publisher and as viewer. A publisher sends a file prepared once, which takes almost no
 // CPU time; a viewer reads the checksum of every frame without decoding it.
 
+import { existsSync } from "node:fs";
 import { Child, type ChildEnd } from "./child.ts";
 import { type Frame, FrameList } from "./frames.ts";
-import { TempFolder } from "./temp_folder.ts";
+import { RUN_FOLDER, TempFolder } from "./temp_folder.ts";
 
 /** The contents of a prepared file: 60 seconds of H.264 with a key frame every second, and AAC. */
 export interface TestFileOptions {
@@ -18,21 +19,32 @@ export interface TestFileOptions {
 const FILE_SECONDS = 60;
 const QUIET = ["-hide_banner", "-nostdin", "-loglevel", "info", "-nostats"];
 const prepared = new Map<string, Promise<string>>();
-let folder: TempFolder | undefined;
+let ownFolder: TempFolder | undefined;
 
 /**
- * Prepares a file to publish, once for each set of options; it is kept for the life of this
- * process.
+ * Prepares a file to publish, once for each set of options; it is kept for the life of this process, or
+ * of the test run.
  */
 export function testFile(options: TestFileOptions = {}): Promise<string> {
   const { kilobits = 150, size = "320x180", rate = 10 } = options;
   const name = `${size}-${rate}-${kilobits}.flv`;
   const known = prepared.get(name);
   if (known !== undefined) return known;
-  folder ??= new TempFolder();
-  const made = encodeFile(folder.file(name), { kilobits, size, rate });
+  const folder = RUN_FOLDER ?? (ownFolder ??= new TempFolder()).path;
+  const made = prepare(`${folder}/${name}`, { kilobits, size, rate });
   prepared.set(name, made);
   return made;
+}
+
+/** Several processes may prepare the same file at one time; each sees only complete ones. */
+async function prepare(path: string, options: Required<TestFileOptions>): Promise<string> {
+  if (existsSync(path)) return path;
+  await using folder = new TempFolder();
+  const made = await encodeFile(folder.file("made.flv"), options);
+  const beside = `${path}.${Deno.pid}`;
+  await Deno.copyFile(made, beside);
+  await Deno.rename(beside, path);
+  return path;
 }
 
 async function encodeFile(path: string, options: Required<TestFileOptions>): Promise<string> {

@@ -1,13 +1,15 @@
 // The program with threads that fail when told to by requests to FAULT_PORT; see faults.ts. The
 // real program knows nothing about it.
 
+/** Next to this, bundled or not. */
+const LANE = `./fragile_lane.${import.meta.url.split(".").at(-1)}`;
 const RealWorker = globalThis.Worker;
 const lanes = new Map<string, Worker>();
 
 globalThis.Worker = class extends RealWorker {
   constructor(module: string | URL, options?: WorkerOptions) {
     const isLane = String(module).endsWith("/lane_worker.ts");
-    super(isLane ? import.meta.resolve("./fragile_lane.ts") : module, options);
+    super(isLane ? import.meta.resolve(LANE) : module, options);
     if (isLane) lanes.set(options!.name!, this);
   }
 };

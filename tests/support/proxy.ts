@@ -186,8 +186,7 @@ export async function runProxy(
 /**
  * The program and its first arguments, as tests run it.
  *
- * @param around a module that prepares something and then imports the real one; always run from
- * source
+ * @param around a module that prepares something and then imports the real one; never the executable
  */
 export function proxyCommand(around?: string): string[] {
   const executable = Deno.env.get("SRS_PROXY_BIN");

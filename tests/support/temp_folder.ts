@@ -1,5 +1,8 @@
 // Folders that are removed at the end of a test.
 
+/** The folder for what all processes of a test run share, if a run was started as a whole. */
+export const RUN_FOLDER: string | undefined = Deno.env.get("TEST_FOLDER") || undefined;
+
 const folders = new Set<string>();
 
 globalThis.addEventListener("unload", () => {

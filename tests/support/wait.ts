@@ -7,7 +7,7 @@ import { pause as pauseBy, systemClock, within as withinTime } from "../../src/c
 export interface WaitOptions {
   /** Milliseconds after which the wait fails; 10,000 unless given. */
   readonly timeout?: number | undefined;
-  /** Milliseconds between two checks; 40 unless given. */
+  /** Milliseconds between two checks; unless given a tenth of what has passed, from 40 to 120. */
   readonly interval?: number;
   /** What was seen instead; added to the error when the wait fails. */
   readonly describe?: () => string;
@@ -23,8 +23,9 @@ export async function until<Found>(
   look: () => Found | undefined | false | Promise<Found | undefined | false>,
   options: WaitOptions = {},
 ): Promise<Found> {
-  const { timeout = 10_000, interval = 40, describe } = options;
-  const deadline = performance.now() + timeout;
+  const { timeout = 10_000, interval, describe } = options;
+  const begin = performance.now();
+  const deadline = begin + timeout;
   while (true) {
     const found = await look();
     if (found !== undefined && found !== false) return found;
@@ -32,7 +33,8 @@ export async function until<Found>(
       const seen = describe === undefined ? "" : `\n${describe()}`;
       throw new Error(`Cannot see ${what}: current value is nothing after ${timeout} ms${seen}`);
     }
-    await pause(interval);
+    const passed = performance.now() - begin;
+    await pause(interval ?? Math.min(Math.max(40, passed / 10), 120));
   }
 }
 

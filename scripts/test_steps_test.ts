@@ -1,0 +1,46 @@
+import assert from "node:assert/strict";
+import { resolve } from "node:path";
+import configuration from "../deno.json" with { type: "json" };
+import { chooseSteps, STEPS } from "./test.ts";
+
+const ROOT = resolve(import.meta.dirname!, "..");
+
+Deno.test("the tasks choose steps that exist", () => {
+  const [, words = ""] = configuration.tasks["test:e2e"].command.split("scripts/test.ts ");
+  const steps = chooseSteps(words.split(" "));
+  assert.deepEqual(steps.map(({ name }) => name).toSorted(), words.split(" ").toSorted());
+});
+
+Deno.test("every test file is run by a step, and steps run only files that exist", () => {
+  const run = STEPS.flatMap(({ args }) =>
+    args.filter((arg) => /^(?:src|scripts|tests)\b/.test(arg))
+  );
+  for (const path of run) assert.ok(Deno.statSync(`${ROOT}/${path}`), path);
+  const tests = ["src", "scripts", "tests"].flatMap(testsIn);
+  assert.ok(tests.length > 200);
+  const isRun = (file: string) => run.some((path) => file === path || file.startsWith(`${path}/`));
+  assert.deepEqual(tests.filter((file) => !isRun(file)), []);
+});
+
+Deno.test("files in which lanes are chosen are not repeated with one lane", () => {
+  const filesOf = (...names: string[]) => {
+    const steps = STEPS.filter(({ name }) => names.includes(name));
+    return new Set(steps.flatMap(({ args }) => args.filter((arg) => arg.startsWith("tests/e2e/"))));
+  };
+  const all = filesOf("e2e", "crowds");
+  const again = filesOf("one-lane", "one-lane-crowds");
+  assert.ok(again.isSubsetOf(all) && filesOf("engine", "engine-crowds").isSubsetOf(all));
+  for (const file of again) {
+    const text = Deno.readTextFileSync(`${ROOT}/${file}`);
+    const chosen = text.split("PROXY_LANES:").length - 1;
+    assert.ok(chosen < text.split("Proxy.open(").length, file);
+  }
+});
+
+function testsIn(folder: string): string[] {
+  return Array.from(Deno.readDirSync(`${ROOT}/${folder}`)).flatMap(({ name, isDirectory }) => {
+    if (name === "node_modules") return [];
+    const path = `${folder}/${name}`;
+    return isDirectory ? testsIn(path) : /_test\.tsx?$/.test(name) ? [path] : [];
+  });
+}
