@@ -201,7 +201,7 @@ function e2eStep(
   const rest = files.filter((file) => !LONG.includes(file)).toSorted();
   const order = [...LONG.filter((file) => files.includes(file)), ...rest];
   const chosen = order.filter((file) => !elsewhere.includes(file));
-  return { ...testStep(name, chosen, ["--parallel", ...EVERYTHING]), jobs: 5 };
+  return { ...testStep(name, chosen, ["--parallel", ...EVERYTHING]), jobs: 4 };
 }
 
 /** The tests of the whole program with many clients. */

@@ -20,6 +20,8 @@ export const NODE_MEDIA_SERVER_PACKAGE: readonly string[] = [
 
 const ACCOUNT = { username: "admin", password: "of-this-test-only" };
 const START_DEADLINE = 60_000;
+/** Its first answer waits for much of the server to be loaded. */
+const LOGIN_DEADLINE = 20_000;
 
 interface LoginAnswer {
   readonly data: { readonly token: string };
@@ -100,7 +102,7 @@ export class NodeMediaServer extends OriginServer {
         method: "POST",
         headers: { "content-type": "application/json" },
         body: JSON.stringify(ACCOUNT),
-      }),
+      }, LOGIN_DEADLINE),
     );
     this.#token = answer.data.token;
   }
