@@ -72,15 +72,16 @@ const ALONE = [
   "tests/contract/tls_test.ts",
   "tests/fuzz/stun_fuzz_test.ts",
 ];
-/**
- * Tests of the whole program with many clients, beside which there is room for few others, and those
- * that make networks, at which a browser outside of them gives up what it is loading.
- */
+/** Tests of the whole program with many clients, beside which there is room for few others. */
 const CROWDS = e2eFiles(
-  ...["lanes", "origin_addresses", "ipv6", "blocked_log", "lane_failure", "blocked_udp"],
-  ...["hostile_bytes", "hostile_datagrams", "descriptors", "rtmp_streams", "srt_bounds"],
-  "webrtc_sessions",
+  ...["lanes", "blocked_log", "lane_failure", "hostile_bytes", "hostile_datagrams"],
+  ...["descriptors", "rtmp_streams", "srt_bounds", "webrtc_sessions"],
 );
+/**
+ * Tests of the whole program that make networks, at which a browser outside of them gives up what it is
+ * loading.
+ */
+const NETWORKS = e2eFiles("origin_addresses", "ipv6", "blocked_udp");
 /** Tests of the whole program that measure what it takes. */
 const MEASURED = e2eFiles("idle_memory");
 /** Tests that choose the lanes of their proxies themselves: with others they would be the same tests. */
@@ -90,19 +91,16 @@ const OF_OWN_LANES = e2eFiles(
 );
 /**
  * Tests that are run in one mode, for want of time: of what has a contract that is tested with both
- * engines (TLS, the PROXY protocol, WebRTC over TCP, the addresses of origins), and of what is in the
- * main thread or around it (registration, Redis, the System API, the service, a blocked log, how lanes
- * are replaced).
+ * engines (TLS, the PROXY protocol, WebRTC over TCP), and of what is in the main thread or around it
+ * (registration, health, Redis, the System API, the service, a blocked log, how lanes are replaced).
  */
 const IN_ONE_MODE = e2eFiles(
-  ...["balancers", "blocked_log", "blocked_udp", "clock", "docs", "events", "lane_failure"],
-  ...["lane_watchdog", "named_origin", "origin_addresses", "origin_tls", "origins_api"],
-  ...["proxy_loop", "redis", "register", "service", "system_port", "tls", "tls_bad_input"],
-  ...["upgrade", "webrtc_tcp"],
+  ...["balancers", "blocked_log", "clock", "docs", "drain", "events", "frozen_origin"],
+  ...["hls_two_proxies", "lane_failure", "lane_watchdog", "named_origin", "origin_tls"],
+  ...["origins_api", "proxy_loop", "redis", "register", "service", "system_port", "tls"],
+  ...["tls_bad_input", "upgrade", "webrtc_tcp"],
 );
-/** What is repeated with Deno's sockets, but not with one lane. */
-const OF_ENGINES = e2eFiles("ipv6");
-const NOT_WITH_ONE_LANE = [...OF_OWN_LANES, ...OF_ENGINES, ...IN_ONE_MODE];
+const NOT_WITH_ONE_LANE = [...OF_OWN_LANES, ...IN_ONE_MODE];
 /** Tests of the whole program that take longest. */
 const LONG = [
   "tests/pages/return_test.ts",
@@ -133,6 +131,11 @@ export const STEPS: readonly Step[] = [
     ...testStep("fuzz", ["tests/fuzz"], [...BESIDE_OTHERS, ...INSIDE]),
     jobs: 2,
     isBackground: true,
+  },
+  {
+    ...testStep("networks", NETWORKS, ["--parallel", ...EVERYTHING]),
+    jobs: 3,
+    variables: "PROXY_LANES=3",
   },
   // With the pages in a browser, and what is installed with the program.
   {
@@ -165,7 +168,7 @@ export const STEPS: readonly Step[] = [
 
 /** Steps that test the compiled file. */
 const OF_FILE: readonly string[] = [
-  ...["e2e", "crowds", "measured"],
+  ...["networks", "e2e", "crowds", "measured"],
   ...["one-lane", "one-lane-crowds", "engine", "engine-crowds"],
 ];
 const NEED_PROGRAMS: readonly string[] = ["contract", "source", "files", ...OF_FILE];
@@ -193,7 +196,7 @@ function e2eStep(
     readonly ignored?: readonly string[];
   } = {},
 ): Step {
-  const elsewhere = [...CROWDS, ...MEASURED, ...ignored];
+  const elsewhere = [...CROWDS, ...NETWORKS, ...MEASURED, ...ignored];
   const files = folders.flatMap((folder) => {
     return Array.from(Deno.readDirSync(`${ROOT}/${folder}`), ({ name }) => `${folder}/${name}`);
   });
@@ -208,7 +211,7 @@ function e2eStep(
 function crowdsStep(name: string, ignored: readonly string[] = []): Step {
   const files = CROWDS.filter((file) => !ignored.includes(file));
   const step = testStep(name, files, ["--parallel", ...EVERYTHING]);
-  return { ...step, jobs: 4, needsMachine: true };
+  return { ...step, jobs: 3, needsMachine: true };
 }
 
 /** @throws Error when an argument is neither a step's name nor a path nor an option */

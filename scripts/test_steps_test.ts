@@ -27,7 +27,7 @@ Deno.test("files in which lanes are chosen are not repeated with one lane", () =
     const steps = STEPS.filter(({ name }) => names.includes(name));
     return new Set(steps.flatMap(({ args }) => args.filter((arg) => arg.startsWith("tests/e2e/"))));
   };
-  const all = filesOf("e2e", "crowds");
+  const all = filesOf("networks", "e2e", "crowds");
   const again = filesOf("one-lane", "one-lane-crowds");
   assert.ok(again.isSubsetOf(all) && filesOf("engine", "engine-crowds").isSubsetOf(all));
   for (const file of again) {
