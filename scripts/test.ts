@@ -101,15 +101,22 @@ const IN_ONE_MODE = e2eFiles(
   ...["tls_bad_input", "upgrade", "webrtc_tcp"],
 );
 const NOT_WITH_ONE_LANE = [...OF_OWN_LANES, ...IN_ONE_MODE];
-/** Tests of the whole program that take longest. */
+/** Tests of the whole program that take longest, those with a browser apart from each other. */
 const LONG = [
   "tests/pages/return_test.ts",
-  "tests/pages/live_test.ts",
+  ...e2eFiles("srt", "redis", "origin_tls", "http_media"),
   "tests/console/console_test.ts",
+  ...e2eFiles("rtmp_clients", "webrtc_tcp"),
+  "tests/pages/live_test.ts",
   ...e2eFiles(
-    ...["rates", "origin_tls", "srt", "webrtc_tcp", "tls", "redis", "webrtc", "http_media"],
-    ...["lane_watchdog", "rtmp_clients", "http_bad_origins"],
+    "lane_watchdog",
+    "http_bad_origins",
+    "rates",
+    "frozen_origin",
+    "tls",
+    "origin_failure",
   ),
+  ...e2eFiles("webrtc"),
 ];
 const BESIDE_OTHERS = ["--parallel", `--ignore=${ALONE.join(",")}`];
 export const STEPS: readonly Step[] = [
