@@ -8,7 +8,7 @@ import { Proxy } from "../support/proxy.ts";
 import { OpenSrtOrigin } from "../support/srt_origin.ts";
 import { srtConclusion, srtInduction } from "../support/srt_packets.ts";
 import { descriptorsOf, megabytesOf, sumOf } from "../support/proxy_figures.ts";
-import { callSrt, registerSrt, srtSessions } from "../support/srt_proxy.ts";
+import { callSrt, registerSrt, SRT_ONLY, srtSessions } from "../support/srt_proxy.ts";
 import { UdpPeer } from "../support/udp_peer.ts";
 import { until } from "../support/wait.ts";
 import { MAX_LATE_LINKS } from "../../src/relay/srt/late_answers.ts";
@@ -23,7 +23,7 @@ const SHUTDOWN = 5;
 const ROOM = 6;
 
 Deno.test("SRT: thousands of abandoned sessions release everything", async () => {
-  await using proxy = await Proxy.open({ PROXY_SRT_IDLE_TIMEOUT: "1s" });
+  await using proxy = await Proxy.open({ ...SRT_ONLY, PROXY_SRT_IDLE_TIMEOUT: "1s" });
   await using origin = new OpenSrtOrigin();
   await registerSrt(proxy, "o", origin.port);
   const begin = async (first: number) => {
@@ -53,7 +53,7 @@ Deno.test("SRT: thousands of abandoned sessions release everything", async () =>
 });
 
 Deno.test("SRT: out of descriptors, callers are told so, streams continue, and no origin is blamed", async () => {
-  await using proxy = await Proxy.open();
+  await using proxy = await Proxy.open(SRT_ONLY);
   await using origin = new OpenSrtOrigin();
   await registerSrt(proxy, "o", origin.port);
   await using first = new UdpPeer();
@@ -80,7 +80,7 @@ Deno.test("SRT: out of descriptors, callers are told so, streams continue, and n
 });
 
 fuzzTest("SRT: noise is dropped and counted, and disturbs no session", async (next) => {
-  await using proxy = await Proxy.open();
+  await using proxy = await Proxy.open(SRT_ONLY);
   await using origin = new OpenSrtOrigin();
   await registerSrt(proxy, "o", origin.port);
   const { srt } = proxy.ports;

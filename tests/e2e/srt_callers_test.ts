@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { Proxy } from "../support/proxy.ts";
-import { registerSrt, srtSessions } from "../support/srt_proxy.ts";
+import { registerSrt, SRT_ONLY, srtSessions } from "../support/srt_proxy.ts";
 import { srtConclusion, srtHandshake, srtInduction } from "../support/srt_packets.ts";
 import { UdpPeer } from "../support/udp_peer.ts";
 import { until } from "../support/wait.ts";
@@ -47,7 +47,7 @@ function cookieOf(answer: readonly number[]): number {
 }
 
 Deno.test("SRT: callers are told why they are refused, strangers get no answer", async () => {
-  await using proxy = await Proxy.open({ PROXY_SRT_MAX_KM_SIZE: "64" });
+  await using proxy = await Proxy.open({ ...SRT_ONLY, PROXY_SRT_MAX_KM_SIZE: "64" });
   await using caller = new UdpPeer();
   const { srt } = proxy.ports;
   let socketId = 0;
@@ -87,7 +87,7 @@ Deno.test("SRT: callers are told why they are refused, strangers get no answer",
 });
 
 Deno.test("SRT: sessions are never mixed up, whichever addresses and socket ids they share", async () => {
-  await using proxy = await Proxy.open();
+  await using proxy = await Proxy.open(SRT_ONLY);
   await using origin = new UdpPeer();
   await registerSrt(proxy, "o", origin.port);
   const { srt } = proxy.ports;
@@ -123,7 +123,7 @@ Deno.test("SRT: sessions are never mixed up, whichever addresses and socket ids 
 });
 
 Deno.test("SRT: a session ends when its origin's host is gone and when the proxy ends", async () => {
-  await using proxy = await Proxy.open({ PROXY_GRACE_QUIT_TIMEOUT: "0s" });
+  await using proxy = await Proxy.open({ ...SRT_ONLY, PROXY_GRACE_QUIT_TIMEOUT: "0s" });
   const origin = new UdpPeer();
   await registerSrt(proxy, "o", origin.port);
   const { srt } = proxy.ports;

@@ -8,7 +8,7 @@ import { Proxy } from "../support/proxy.ts";
 import { registeredOrigins } from "../support/register.ts";
 import { Srs, SRS_BIN } from "../support/srs.ts";
 import { srtConclusion, srtInduction } from "../support/srt_packets.ts";
-import { registerSrt } from "../support/srt_proxy.ts";
+import { registerSrt, SRT_ONLY } from "../support/srt_proxy.ts";
 import { UdpPeer } from "../support/udp_peer.ts";
 import { until } from "../support/wait.ts";
 import { parseHandshake } from "../../src/protocol/srt/handshake.ts";
@@ -60,7 +60,7 @@ Deno.test({
   name: "SRT and a real SRS: a stranger's handshakes move no stream and harm no origin",
   ignore: SRS_BIN === undefined,
   async fn() {
-    await using proxy = await Proxy.open();
+    await using proxy = await Proxy.open(SRT_ONLY);
     const heartbeatUrl = proxy.systemUrl("/api/v1/srs/register");
     await using srs = await Srs.open({ name: "srs", srt: true, heartbeatUrl });
     await until("SRS register", async () => (await registeredOrigins(proxy)).length === 1);

@@ -19,7 +19,7 @@ import {
   type SrtUrlOptions,
   untilListening,
 } from "../support/srt_programs.ts";
-import { registerSrt, srtSessions } from "../support/srt_proxy.ts";
+import { registerSrt, SRT_ONLY, srtSessions } from "../support/srt_proxy.ts";
 import { TempFolder } from "../support/temp_folder.ts";
 import { checkContinuity } from "../support/transport_stream.ts";
 import { freePort } from "../support/ports.ts";
@@ -59,7 +59,7 @@ for (const [name, options] of Object.entries(CASES)) {
     const file = await testFile();
     const expected = await sentBytes(file, SECONDS);
     const publishing = async () => {
-      await using proxy = await Proxy.open();
+      await using proxy = await Proxy.open(SRT_ONLY);
       const { receiver, port } = SrtReceiver.listen(forListener(options));
       await using _receiver = receiver;
       await untilListening(port);
@@ -70,7 +70,7 @@ for (const [name, options] of Object.entries(CASES)) {
       await until("the session end", async () => (await srtSessions(proxy)).length === 0);
     };
     const playing = async () => {
-      await using proxy = await Proxy.open();
+      await using proxy = await Proxy.open(SRT_ONLY);
       const port = freePort();
       await using _origin = serve(port, file, { seconds: SECONDS, options });
       await untilListening(port);
@@ -96,7 +96,7 @@ Deno.test({
     await Deno.writeFile(path, new Uint8Array([...sent, ...new Uint8Array(65_536)]));
     await Promise.all(["plain, 20 ms", "AES-256"].map(async (name) => {
       const options = CASES[name]!;
-      await using proxy = await Proxy.open();
+      await using proxy = await Proxy.open(SRT_ONLY);
       const { receiver, port } = SrtReceiver.listen(forListener(options));
       await using _receiver = receiver;
       await untilListening(port);
@@ -116,7 +116,7 @@ Deno.test({
 Deno.test("SRT: keys that change within a session are passed on, and nothing is missing", async () => {
   const file = await testFile();
   const keys = { latency: 2_000_000, passphrase: "of-this-test-only", pbkeylen: 16 };
-  await using proxy = await Proxy.open();
+  await using proxy = await Proxy.open(SRT_ONLY);
   const { receiver, port } = SrtReceiver.listen(forListener(keys));
   await using _receiver = receiver;
   await untilListening(port);
@@ -179,7 +179,7 @@ Deno.test("SRT over a line that loses 2 %: no gaps that the line alone would not
     assert.ok(line.lost > 0, `nothing of ${line.seen} was lost: ${caller.errorText}`);
     return seen;
   };
-  await using proxy = await Proxy.open();
+  await using proxy = await Proxy.open(SRT_ONLY);
   const direct = SrtReceiver.listen(forListener(options));
   const proxied = SrtReceiver.listen(forListener(options));
   await using _direct = direct.receiver;

@@ -8,6 +8,9 @@ import { sessionsOf } from "./sessions.ts";
 import { srtConclusion, srtInduction } from "./srt_packets.ts";
 import type { UdpPeer } from "./udp_peer.ts";
 
+/** For a proxy of such origins: one that answers nothing over TCP would be down before long. */
+export const SRT_ONLY: Readonly<Record<string, string>> = { PROXY_HEALTH_INTERVAL: "0" };
+
 /** Registers an origin that speaks only SRT. */
 export async function registerSrt(proxy: Proxy, name: string, srtPort: number): Promise<void> {
   await sendHeartbeat(proxy, heartbeatOf({ name, rtmpPort: srtPort, srtPort }, "1"));
