@@ -92,13 +92,15 @@ const OF_OWN_LANES = e2eFiles(
 /**
  * Tests that are run in one mode, for want of time: of what has a contract that is tested with both
  * engines (TLS, the PROXY protocol, WebRTC over TCP), and of what is in the main thread or around it
- * (registration, health, Redis, the System API, the service, a blocked log, how lanes are replaced).
+ * (registration, health, Redis, the System API, the service, a blocked log, how lanes are replaced); and
+ * crowds, but for those that each engine must bear.
  */
 const IN_ONE_MODE = e2eFiles(
-  ...["balancers", "blocked_log", "clock", "docs", "drain", "events", "frozen_origin"],
-  ...["hls_two_proxies", "lane_failure", "lane_watchdog", "named_origin", "origin_tls"],
-  ...["origins_api", "proxy_loop", "redis", "register", "service", "system_port", "tls"],
-  ...["tls_bad_input", "upgrade", "webrtc_tcp"],
+  ...["balancers", "blocked_log", "clock", "descriptors", "docs", "drain", "events"],
+  ...["frozen_origin", "hls_two_proxies", "hosts", "known_streams", "lane_failure"],
+  ...["lane_watchdog", "live_streams", "named_origin", "origin_tls", "origins_api", "proxy_loop"],
+  ...["redis", "register", "rtmp_streams", "service", "srt_bounds", "system_port", "tls"],
+  ...["tls_bad_input", "upgrade", "webrtc_sessions", "webrtc_tcp"],
 );
 const NOT_WITH_ONE_LANE = [...OF_OWN_LANES, ...IN_ONE_MODE];
 /** Tests of the whole program that take longest, those with a browser apart from each other. */
@@ -129,6 +131,11 @@ export const STEPS: readonly Step[] = [
     ...testStep("unit", ["src", "scripts"], ["--doc", ...BESIDE_OTHERS, ...INSIDE]),
     jobs: 3,
   },
+  {
+    ...testStep("networks", NETWORKS, ["--parallel", ...EVERYTHING]),
+    jobs: 3,
+    variables: "PROXY_LANES=3",
+  },
   testStep("alone", ALONE, EVERYTHING),
   {
     ...testStep("contract", ["tests/contract", "tests/support"], [...BESIDE_OTHERS, ...EVERYTHING]),
@@ -138,11 +145,6 @@ export const STEPS: readonly Step[] = [
     ...testStep("fuzz", ["tests/fuzz"], [...BESIDE_OTHERS, ...INSIDE]),
     jobs: 2,
     isBackground: true,
-  },
-  {
-    ...testStep("networks", NETWORKS, ["--parallel", ...EVERYTHING]),
-    jobs: 3,
-    variables: "PROXY_LANES=3",
   },
   // With the pages in a browser, and what is installed with the program.
   {
@@ -156,10 +158,6 @@ export const STEPS: readonly Step[] = [
   // As the program is on one core, and where there is no C library.
   {
     ...e2eStep("one-lane", { ignored: NOT_WITH_ONE_LANE }),
-    variables: "PROXY_LANES=1",
-  },
-  {
-    ...crowdsStep("one-lane-crowds", NOT_WITH_ONE_LANE),
     variables: "PROXY_LANES=1",
   },
   { ...e2eStep("engine", { ignored: IN_ONE_MODE }), variables: "PROXY_ENGINE=deno" },
@@ -176,7 +174,7 @@ export const STEPS: readonly Step[] = [
 /** Steps that test the compiled file. */
 const OF_FILE: readonly string[] = [
   ...["networks", "e2e", "crowds", "measured"],
-  ...["one-lane", "one-lane-crowds", "engine", "engine-crowds"],
+  ...["one-lane", "engine", "engine-crowds"],
 ];
 const NEED_PROGRAMS: readonly string[] = ["contract", "source", "files", ...OF_FILE];
 /** An executable of the program that is to be tested in place of its sources. */

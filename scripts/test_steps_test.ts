@@ -28,7 +28,7 @@ Deno.test("files in which lanes are chosen are not repeated with one lane", () =
     return new Set(steps.flatMap(({ args }) => args.filter((arg) => arg.startsWith("tests/e2e/"))));
   };
   const all = filesOf("networks", "e2e", "crowds");
-  const again = filesOf("one-lane", "one-lane-crowds");
+  const again = filesOf("one-lane");
   assert.ok(again.isSubsetOf(all) && filesOf("engine", "engine-crowds").isSubsetOf(all));
   for (const file of again) {
     const text = Deno.readTextFileSync(`${ROOT}/${file}`);
