@@ -19,7 +19,7 @@ import {
 } from "../support/rtmp_wire.ts";
 import { Wiring } from "../support/rtmp_wiring.ts";
 
-const ROUNDS = 750;
+const ROUNDS = 1500;
 /**
  * What the proxy may send by itself: Set Chunk Size, which the reader follows, and Acknowledgement.
  */

@@ -2,7 +2,7 @@
 // proportion to its length. Counted, not timed: see step_counter.ts.
 
 import assert from "node:assert/strict";
-import { assertProportional } from "../support/outside_text.ts";
+import { assertProportional, type Count } from "../support/outside_text.ts";
 import { expressionsInSources } from "../support/source_expressions.ts";
 import { StepCounter } from "../support/step_counter.ts";
 import { TempFolder } from "../support/temp_folder.ts";
@@ -41,6 +41,17 @@ Deno.test("examining a text from outside takes steps in proportion to its length
     const dots = `${".".repeat(65_536)}a`;
     assert.equal(await counter.count(() => ignore(() => /\.+$/.test(dots)), 1e7), Infinity);
     assert.ok(await counter.count(() => dots.indexOf("a"), 1e7) > 65_000);
+  });
+  await t.step("quadratic behaviour on a pair of characters is found", async () => {
+    const parser = {
+      ...{ name: "an expression", special: "ab", texts: ["$!"] },
+      parse: (text: string) => void /(?:ab)+$/.test(text),
+    };
+    const counting: Count = (call, limit) => counter.count(call, limit);
+    await assert.rejects(
+      assertProportional(parser, counting, { mostAtOnce: 1 }),
+      /"ab": \w+ steps/,
+    );
   });
   for (
     const parser of [
