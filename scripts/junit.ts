@@ -23,7 +23,10 @@ export function countReport(xml: string): TestCount {
   return { passed: cases.length - failed - skipped, failed, skipped };
 }
 
-/** A test case that failed, and the first line of its error. */
+/** Lines of an error that are kept: its beginning says what was expected and what was seen. */
+const ERROR_LINES = 10;
+
+/** A test case that failed, and the first lines of its error's message. */
 export interface FailedCase {
   readonly name: string;
   readonly error: string;
@@ -33,7 +36,7 @@ export interface FailedCase {
 export function failedCases(xml: string): FailedCase[] {
   return testCases(xml).filter(isFailed).map((text) => ({
     name: `${attribute(text, "classname")} => ${attribute(text, "name")}`,
-    error: attribute(text.slice(text.search(FAILURE)), "message"),
+    error: attribute(text.slice(text.search(FAILURE)), "message", ERROR_LINES),
   }));
 }
 
@@ -59,12 +62,12 @@ function isFailed(testCase: string): boolean {
   return FAILURE.test(testCase);
 }
 
-/** The first line of an attribute's value; empty without it. */
-function attribute(xml: string, name: string): string {
+/** The first lines of an attribute's value; empty without it. */
+function attribute(xml: string, name: string, lines = 1): string {
   const [, value = ""] = new RegExp(`\\s${name}="([^"]*)"`).exec(xml) ?? [];
   const text = value.replace(/&(#\d+|\w+);/g, (entity, key: string) => {
     if (key.startsWith("#")) return String.fromCodePoint(Number(key.slice(1)));
     return ENTITIES[key] ?? entity;
   });
-  return text.split("\n", 1)[0]!;
+  return text.split("\n", lines).join("\n").trimEnd();
 }

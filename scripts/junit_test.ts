@@ -33,9 +33,8 @@ Deno.test("what failed is named, with the first line of its error", () => {
     error: "Uncaught Error: x",
   }]);
   const steps = REPORT.replace('name="bad"', 'name="bad &gt; a &quot;step&quot;"')
-    .replace("Error: x", "Error: x&#10;at y");
-  assert.deepEqual(failedCases(steps), [
-    { name: './a_test.ts => bad > a "step"', error: "Uncaught Error: x" },
-  ]);
+    .replace("Error: x", `Error: x\nseen: y&#10;${"z&#10;".repeat(20)}`);
+  const error = ["Uncaught Error: x", "seen: y", ..."z".repeat(8)].join("\n");
+  assert.deepEqual(failedCases(steps), [{ name: './a_test.ts => bad > a "step"', error }]);
   assert.deepEqual(failedCases(""), []);
 });

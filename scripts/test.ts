@@ -295,7 +295,9 @@ async function countStep(step: Step): Promise<StepResult> {
     const isGood = await runDeno([...step.args, `--junit-path=${report}`], step);
     const xml = await Deno.readTextFile(report);
     const count = countReport(xml);
-    const failures = failedCases(xml).map(({ name, error }) => `${step.name}: ${name}\n  ${error}`);
+    const failures = failedCases(xml).map(({ name, error }) => {
+      return `${step.name}: ${name}\n${error.replaceAll(/^/gm, "  ")}`;
+    });
     if (isGood || failures.length > 0) return { count, failures };
     return { count: addCounts(count, FAILED), failures: [step.name] };
   } finally {

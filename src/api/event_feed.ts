@@ -9,6 +9,7 @@ export type EventType =
   | "stream_moved"
   | "stream_ended"
   | "session_opened"
+  | "session_moved"
   | "session_closed"
   /** Some events were lost to this listener: it must read the lists again. */
   | "reset";

@@ -1,16 +1,18 @@
-// One log line when a session opens, one when it closes, one for a failed request, and the table of open
+// One log line when a session opens, moves and closes, one for a failed request, and the table of open
 // sessions. Called by the relays through core/contracts; knows no protocol. The table is bounded: sessions
 // that do not fit are logged but not listed.
 
 import { type Clock, systemClock } from "../core/clock.ts";
 import type { PageRequest } from "../core/registrar.ts";
 import { positionOf } from "../core/list_position.ts";
+import type { Transport } from "../core/fleet.ts";
 import { logger } from "../core/log.ts";
 import type {
   PartServed,
+  RoamingSessionLog,
   SessionClosed,
   SessionFlowed,
-  SessionLog,
+  SessionMoved,
   SessionOpened,
   SessionRefused,
 } from "../core/contracts.ts";
@@ -21,6 +23,8 @@ import { type PartRate, PartRates } from "./part_rates.ts";
 
 /** An open session; `since` is in milliseconds of the log's clock. */
 export interface OpenSession extends SessionOpened {
+  client: string;
+  transport?: Transport;
   readonly since: number;
   /** Its number in the order in which sessions were opened. */
   readonly position: number;
@@ -76,7 +80,7 @@ export interface LiveSessionsOptions {
 const LOG = logger("session");
 const NOTHING: Flowed = { bytesIn: 0, bytesOut: 0, bitsIn: 0, bitsOut: 0 };
 
-export class LiveSessions implements SessionLog {
+export class LiveSessions implements RoamingSessionLog {
   readonly #capacity: number;
   readonly #clock: Pick<Clock, "now">;
   readonly #sessions = new Map<string, OpenSession>();
@@ -104,6 +108,13 @@ export class LiveSessions implements SessionLog {
     }
     LOG.info("Session opened", { ...event });
     this.#events?.tell("session_opened", { ...event });
+  }
+
+  moved(event: SessionMoved): void {
+    const live = this.#sessions.get(event.session);
+    if (live !== undefined) Object.assign(live, event);
+    LOG.info("Session moved", { ...event });
+    this.#events?.tell("session_moved", { ...event });
   }
 
   closed(event: SessionClosed): void {

@@ -56,6 +56,21 @@ Deno.test("a session makes one line when it opens and one when it closes", async
   assert.deepEqual(fieldsOf(lines[1]), { ...OPENED, ...CLOSED, durationMs: 2_500 });
 });
 
+Deno.test("a client that moves is listed, logged and closed at its new address", async () => {
+  const after = { client: "10.0.0.2:6000", transport: "udp" } as const;
+  const lines = await linesOf((sessions) => {
+    sessions.opened({ ...OPENED, transport: "tcp" });
+    sessions.moved({ session: "s1", ...after });
+    const [listed] = sessions.list({ limit: 1, client: "10.0.0.2" }).sessions;
+    assert.deepEqual([listed?.client, listed?.transport], [after.client, after.transport]);
+    sessions.moved({ session: "unknown", ...after });
+    sessions.closed(CLOSED);
+    assert.equal(sessions.size, 0);
+  });
+  assert.deepEqual(fieldsOf(lines[1]), { session: "s1", ...after });
+  assert.deepEqual(fieldsOf(lines[3]), { ...OPENED, ...after, ...CLOSED, durationMs: 0 });
+});
+
 Deno.test("the list shows the figures as last reported, and the log those at the end", async () => {
   const lines = await linesOf((sessions) => {
     const flowedOf = () => sessions.list({ limit: 1 }).sessions[0]?.flowed;

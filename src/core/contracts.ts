@@ -200,6 +200,9 @@ export interface SessionOpened {
   readonly transport?: Transport;
 }
 
+/** Where the client of a session is now; the fields as in `SessionOpened`. */
+export type SessionMoved = Required<Pick<SessionOpened, "session" | "client" | "transport">>;
+
 /** Why the proxy ends a session that neither side has ended. */
 export type EndedBy = "kicked" | "origin_down" | "stream_moved";
 
@@ -271,6 +274,12 @@ export interface SessionLog {
   served(event: PartServed): void;
   /** Called once for a request that did not become a session; its error decides the log level. */
   refused(event: SessionRefused): void;
+}
+
+/** The log of a protocol whose clients may change their addresses. */
+export interface RoamingSessionLog extends SessionLog {
+  /** Called when a client has another address than before. */
+  moved(event: SessionMoved): void;
 }
 
 /** The program's metrics; the table of metrics says which labels each has. */

@@ -109,6 +109,27 @@ Deno.test({
   },
 });
 
+Deno.test("a session that begins over TCP and continues over UDP is listed as it is", async () => {
+  const [port] = freePorts(1);
+  await using proxy = await Proxy.open(ownPort(port!));
+  await using media = new UdpPeer();
+  await using _api = await openRtcOrigin(proxy, media.port);
+  using first = await IcePeer.connect(port!);
+  await using second = new UdpPeer();
+  const agreed = await agree(proxy, "s");
+  await first.send(proofOf(agreed));
+  await media.next();
+  await untilTransports(proxy, ["play tcp"]);
+  await second.send(proofOf(agreed), proxy.ports.webrtc);
+  const { port: path } = await media.next();
+  assert.deepEqual((await sessionsOf(proxy)).map(({ transport }) => transport), ["tcp"]);
+  await media.send(Uint8Array.of(0x80, 1), path);
+  await untilTransports(proxy, ["play udp"]);
+  const [session] = await sessionsOf(proxy);
+  assert.equal(session?.client, `127.0.0.1:${second.port}`);
+  assert.ok(proxy.process.errorText.includes("Session moved"));
+});
+
 Deno.test("a session over TCP is listed, kicked, and ends with the process", async () => {
   const [port] = freePorts(1);
   await using proxy = await Proxy.open({ ...ownPort(port!), PROXY_GRACE_QUIT_TIMEOUT: "2s" });

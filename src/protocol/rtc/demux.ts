@@ -26,11 +26,16 @@ const HEADER = 13;
 export function kindOf(buffer: Uint8Array, length: number): DatagramKind {
   if (length === 0) return "other";
   const first = buffer[0]!;
-  if (first < 4) return "stun";
+  if (isStun(buffer, length)) return "stun";
   if (first >= 128 && first < 192) return "media";
   if (first < 20 || first >= 64) return "other";
   if (first >= 32) return "sealed";
   return first === APPLICATION_DATA ? "media" : "handshake";
+}
+
+/** Whether a datagram that begins like this is of STUN; an empty one is not. */
+export function isStun(buffer: Uint8Array, length: number): boolean {
+  return length > 0 && buffer[0]! < 4;
 }
 
 export function isMedia(buffer: Uint8Array, length: number): boolean {

@@ -2,7 +2,7 @@
 // lane.
 
 import type { Datagram, UdpLink } from "../../net/udp/port.ts";
-import type { ClientConnection } from "./media_sessions.ts";
+import type { ClientConnection } from "./media_path.ts";
 
 /** What client connections need of the forwarder. */
 export interface ConnectionForwarder {

@@ -11,7 +11,7 @@ import { toRawAddress } from "../../net/udp/raw_address.ts";
 import { FRAME_HEADER, FrameReader, writeFrame } from "../../protocol/rtc/framing.ts";
 import { isBindingRequest, parseBindingRequest } from "../../protocol/rtc/stun.ts";
 import type { ConnectionForwarder } from "./client_connection.ts";
-import type { ClientConnection, MediaPath } from "./media_sessions.ts";
+import type { ClientConnection, MediaPath } from "./media_path.ts";
 
 /** Size of the receive buffer, bytes. */
 const CAPACITY = 8_192;

@@ -3,10 +3,12 @@
 // back. Everything from an address that has proved itself is passed on unread, as is everything its
 // origin sends. Only signed requests renew consent (RFC 7675).
 
+import type { Address } from "../../core/address.ts";
 import { ProtocolError, toProxyError } from "../../core/errors.ts";
+import type { Transport } from "../../core/fleet.ts";
 import type { Datagram, UdpEngine, UdpLink } from "../../net/udp/port.ts";
 import { fromRawAddress } from "../../net/udp/raw_address.ts";
-import { isMedia, showsKeys } from "../../protocol/rtc/demux.ts";
+import { isMedia, isStun, showsKeys } from "../../protocol/rtc/demux.ts";
 import {
   type BindingRequest,
   type HmacSha1,
@@ -20,13 +22,8 @@ import { Traffic } from "../udp/traffic.ts";
 import type { ClientConnections, ConnectionForwarder } from "./client_connection.ts";
 import { KnownUsers } from "./known_users.ts";
 import type { MediaCommand, MediaEnd, MediaInit, MediaReport } from "./media_messages.ts";
-import {
-  type ClientConnection,
-  type MediaPath,
-  type MediaSession,
-  MediaSessions,
-  pathOfUser,
-} from "./media_sessions.ts";
+import type { ClientConnection, MediaPath, MediaSession } from "./media_path.ts";
+import { MediaSessions, pathOfUser } from "./media_sessions.ts";
 import type { SharedAddress } from "./shared_address.ts";
 import { type HeldRequest, UnknownUsers } from "./unknown_users.ts";
 
@@ -81,6 +78,7 @@ export class MediaForwarder implements Forwarder<MediaCommand>, ConnectionForwar
       ? this.#shareOut(known.shared, datagram)
       : known ?? this.#drop("unknown_address");
     if (path === undefined) return undefined;
+    if (!isStun(buffer, length)) path.moved++;
     this.#traffic.fromClient(path.session, length);
     return path.link;
   }
@@ -92,6 +90,7 @@ export class MediaForwarder implements Forwarder<MediaCommand>, ConnectionForwar
     const { addresses } = path.session;
     if (addresses.isOpen) addresses.heard(path.origin);
     path.originAt = this.#engine.now();
+    if (!isStun(buffer, length)) path.moved++;
     path.unreachableSince = 0;
     this.#traffic.fromOrigin(path.session, length);
     if (path.connection === undefined) return true;
@@ -231,9 +230,7 @@ export class MediaForwarder implements Forwarder<MediaCommand>, ConnectionForwar
     if (typeof path === "string") return this.#drop(path);
     if (!session.isStarted) {
       session.isStarted = true;
-      const transport = connection === undefined ? "udp" : "tcp";
-      const client = fromRawAddress(sender);
-      this.#report({ type: "started", user: session.user, client, transport });
+      this.#report({ type: "started", user: session.user, ...placeOf(path) });
     }
     return path;
   }
@@ -255,6 +252,7 @@ export class MediaForwarder implements Forwarder<MediaCommand>, ConnectionForwar
     // The main thread ends sessions that never begin, since they may have begun in another lane.
     if (!session.isStarted) return;
     this.#traffic.look(session.user, session, now);
+    this.#locate(session);
     const { consentTimeout } = this.#init();
     const grace = Math.min(GRACE, consentTimeout / 3);
     // The origin answers the client's requests, so a silent origin is gone.
@@ -268,10 +266,27 @@ export class MediaForwarder implements Forwarder<MediaCommand>, ConnectionForwar
     } else if (!isHeard) this.#end(session, "origin_gone");
   }
 
+  /** Reports where the client is, if that is not where it was. */
+  #locate(session: MediaSession): void {
+    let [location, most]: [MediaPath | undefined, number] = [undefined, 0];
+    for (const path of session.paths) {
+      if (path.moved > most) [location, most] = [path, path.moved];
+      path.moved = 0;
+    }
+    if (location === session.location) return;
+    session.location = location;
+    if (location) this.#report({ type: "located", user: session.user, ...placeOf(location) });
+  }
+
   #end(session: MediaSession, reason: MediaEnd): void {
     this.#sessions.remove(session);
     this.#traffic.ended(session.user, session, reason);
   }
+}
+
+/** The address of a path's client, and its transport. */
+function placeOf({ client, connection }: MediaPath): { client: Address; transport: Transport } {
+  return { client: fromRawAddress(client), transport: connection === undefined ? "udp" : "tcp" };
 }
 
 function readRequest(message: Uint8Array): BindingRequest | undefined {

@@ -71,6 +71,22 @@ lanesTest("a client with addresses in several lanes is one session", async (worl
   await until("drops", async () => await world.metric(DROPPED, "unknown_address") === 8);
 });
 
+lanesTest("a client that moves between lanes is listed where it is", async (world, peers) => {
+  await world.agree("a");
+  const paths: number[] = [];
+  for (const peer of peers.slice(0, 8)) paths.push(await world.start(peer, "a"));
+  assert.ok(world.lanes.lanesThatTold("started").size > 1);
+  const listed = () => world.sessions.list({ limit: 1 }).sessions[0]!;
+  for (const at of [5, 0, 7, 3, 0]) {
+    const { port } = peers[at]!;
+    await until("it be listed there", async () => {
+      await world.origin.send(Uint8Array.of(0x80), paths[at]!);
+      return listed().client === `127.0.0.1:${port}`;
+    });
+    assert.equal(listed().transport, "udp");
+  }
+});
+
 lanesTest("what flows in several lanes is added up for the session", async (world, peers) => {
   await world.agree("a");
   const { length } = stunRequest({ user: "a:me", password: "aa" });

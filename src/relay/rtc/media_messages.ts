@@ -66,5 +66,15 @@ export type MediaReport =
     readonly client: Address;
     readonly transport: Transport;
   }
+  /**
+   * Of a client's addresses in this lane, most of what is more than connectivity checks has flowed at
+   * that one since about a second, unlike before.
+   */
+  | {
+    readonly type: "located";
+    readonly user: string;
+    readonly client: Address;
+    readonly transport: Transport;
+  }
   /** The client is at that address: a handshake there has been completed. */
   | { readonly type: "keyed"; readonly user: string; readonly client: Address };

@@ -6,7 +6,13 @@
 import { formatAddress } from "../../core/endpoint.ts";
 import { ProxyError, toProxyError } from "../../core/errors.ts";
 import { ExpiringMap } from "../../core/expiring_map.ts";
-import type { Resolver, RtcSession, RtcSessions } from "../../core/contracts.ts";
+import type {
+  Resolver,
+  RoamingSessionLog,
+  RtcSession,
+  RtcSessions,
+  SessionMoved,
+} from "../../core/contracts.ts";
 import { TokenBucket } from "../../core/token_bucket.ts";
 import { type OwnReport, UdpFront, type UdpFrontOptions, type UdpSession } from "../udp/front.ts";
 import { KnownUsers, type KnownUsersMemory, knownUsersMemory } from "./known_users.ts";
@@ -44,6 +50,7 @@ export interface RtcMediaLimits
 
 /** If it leaves its port when it drains, the other proxies on that port take over its sessions. */
 export interface RtcMediaOptions extends RtcMediaLimits, UdpFrontOptions {
+  readonly sessions: RoamingSessionLog;
   readonly maxSessions: number;
   readonly resolver: Pick<Resolver, "release">;
   readonly rtcSessions: RtcSessions;
@@ -62,11 +69,13 @@ interface OpenSession extends UdpSession<string> {
   startBy: number;
   /** Why the lanes have been told to end it. */
   ending: MediaEnd | undefined;
-  /** Whether its media flows, so that its stream is held at its origin. */
-  hasBegun: boolean;
+  /** Where the client is, since its media flows; its stream is held at its origin from then on. */
+  location: Location | undefined;
 }
 
 type Started = Extract<MediaReport, { type: "started" }>;
+type Located = Extract<MediaReport, { type: "located" }>;
+type Location = Omit<SessionMoved, "session">;
 
 /** A bound UDP port for the media of all WebRTC sessions. */
 export class RtcMediaRelay
@@ -196,7 +205,7 @@ export class RtcMediaRelay
       agreed: { user, password, media, otherMedia, isCounted: place.client !== undefined, before },
       ...{ parts: new Map(), flows: new Map(), started: new Set(), bytesIn: 0, bytesOut: 0 },
       startBy: this.#options.clock.now() + this.#limits.startTimeout,
-      ...{ ending: undefined, hasBegun: false },
+      ...{ ending: undefined, location: undefined },
     };
     this.sessions.set(session.id, session);
     this.#byUser.set(user, session);
@@ -222,6 +231,7 @@ export class RtcMediaRelay
   protected override take(lane: number, report: OwnReport<MediaReport>): void {
     if (report.type === "wanted") this.#wanted(lane, report.user);
     else if (report.type === "started") this.#started(lane, report);
+    else if (report.type === "located") this.#located(report);
     else this.#byUser.get(report.user)?.place.proved(report.client.host);
   }
 
@@ -271,20 +281,31 @@ export class RtcMediaRelay
     const session = this.#byUser.get(report.user);
     if (session === undefined) return;
     session.started.add(lane);
-    if (!session.hasBegun && session.ending === undefined) this.#begin(session, report);
+    if (session.location || session.ending !== undefined) return;
+    session.place.begun(report.client.host);
+    session.location = locationOf(report);
+    this.#begin(session, session.location);
   }
 
-  #begin(session: OpenSession, { client, transport }: Started): void {
-    const { rtc, id, place } = session;
-    place.begun(client.host);
+  #begin(session: OpenSession, location: Location): void {
+    const { rtc, id } = session;
     const { stream, intent, origin } = rtc;
     const { sessions } = this.#options;
-    session.hasBegun = true;
     this.tasks.run(() => this.#holdStream(session));
     const about = { session: id, protocol: "rtc", intent, stream, origin };
-    sessions.opened({ ...about, client: formatAddress(client), transport });
+    sessions.opened({ ...about, ...location });
     this.#options.metrics.count("srs_proxy_rtc_sessions_opened_total", { intent });
     this.tasks.run(() => this.#keepRecord(rtc));
+  }
+
+  /** What flows is not where it was, or it is in another lane. */
+  #located(report: Located): void {
+    const session = this.#byUser.get(report.user);
+    if (session?.location === undefined) return;
+    const { client, transport } = locationOf(report);
+    if (session.location.client === client && session.location.transport === transport) return;
+    session.location = { client, transport };
+    this.#options.sessions.moved({ session: session.id, client, transport });
   }
 
   /** Holds the stream at the session's origin. Without a registry the session continues. */
@@ -302,20 +323,20 @@ export class RtcMediaRelay
     const wasStarted = session.started.delete(lane);
     if (session.parts.size === 0) {
       // A session that had not begun when its lane failed may begin in another one.
-      const isOver = reason !== "lane_failed" || session.hasBegun;
+      const isOver = reason !== "lane_failed" || session.location !== undefined;
       if (isOver || session.ending !== undefined) this.#over(session, session.ending ?? reason);
     } else if (wasStarted && session.started.size === 0) this.endAll(session, reason);
   }
 
   #over(session: OpenSession, why: MediaEnd): void {
     const reason = this.#isHandedOver ? "handed_over" : why;
-    const { rtc: { intent, user }, id, place, hasBegun, bytesIn, bytesOut } = session;
+    const { rtc: { intent, user }, id, place, location, bytesIn, bytesOut } = session;
     this.sessions.delete(id);
     this.#byUser.delete(user);
     this.#users.remove(user);
     this.checkIdle();
     place[Symbol.dispose]();
-    if (!hasBegun) {
+    if (location === undefined) {
       if (place.client !== undefined) this.#late.set(user, place.client, this.#options.clock.now());
       // Its media may have moved to another proxy, which keeps the record.
       this.#options.metrics.count("srs_proxy_rtc_sessions_unused_total", { reason });
@@ -331,7 +352,7 @@ export class RtcMediaRelay
   #sweep(): void {
     const now = this.#options.clock.now();
     for (const session of this.sessions.values()) {
-      if (!session.hasBegun && now > session.startBy) {
+      if (session.location === undefined && now > session.startBy) {
         this.endAll(session, "never_started");
       }
     }
@@ -339,8 +360,8 @@ export class RtcMediaRelay
 
   #renew(): void {
     this.#late.expire(this.#options.clock.now());
-    for (const { rtc, hasBegun } of this.sessions.values()) {
-      if (hasBegun) this.tasks.run(() => this.#keepRecord(rtc));
+    for (const { rtc, location } of this.sessions.values()) {
+      if (location) this.tasks.run(() => this.#keepRecord(rtc));
     }
   }
 
@@ -355,4 +376,8 @@ export class RtcMediaRelay
       this.#options.metrics.count("srs_proxy_registry_errors_total");
     }
   }
+}
+
+function locationOf({ client, transport }: Started | Located): Location {
+  return { client: formatAddress(client), transport };
 }

@@ -84,6 +84,12 @@ Deno.test("when a client moves, the new address works at once and it keeps the o
   assert.deepEqual((await before.next()).bytes, [1]);
   assert.deepEqual((await after.next()).bytes, [2]);
   assert.equal(world.sessions.size, 1);
+  const listed = () => world.sessions.list({ limit: 2 }).sessions[0]!.client;
+  assert.equal(listed(), `127.0.0.1:${before.port}`, "it has only proved itself elsewhere");
+  for (const peer of [after, before]) {
+    await peer.send(Uint8Array.of(0x80, 1), world.relay.address.port);
+    await until("it be listed there", () => listed() === `127.0.0.1:${peer.port}`);
+  }
 });
 
 Deno.test("a reused port belongs to the session that proved itself last", async () => {

@@ -5,7 +5,6 @@
 // decides what happens to an address that several sessions claim.
 
 import { addressGroup } from "../../core/address_group.ts";
-import type { Address } from "../../core/address.ts";
 import { toProxyError } from "../../core/errors.ts";
 import { FlowMeter } from "../../core/flow_meter.ts";
 import { TokenBucket } from "../../core/token_bucket.ts";
@@ -14,6 +13,7 @@ import type { UdpEngine, UdpLink } from "../../net/udp/port.ts";
 import { fromRawAddress } from "../../net/udp/raw_address.ts";
 import type { SharedTallies } from "../udp/forwarder.ts";
 import type { AgreedSession } from "./media_messages.ts";
+import type { ClientConnection, MediaPath, MediaSession } from "./media_path.ts";
 import { OriginAddresses } from "./origin_addresses.ts";
 import { SharedAddress } from "./shared_address.ts";
 
@@ -30,76 +30,6 @@ const VERIFICATIONS = { rate: 5, burst: 20 };
 
 /** Sockets are counted in total, not per address. */
 const ANY = "";
-
-/**
- * A client's connection over TCP, which carries datagrams both ways. Its address cannot be forged,
- * so everything on it is from the client that has proved itself there.
- */
-export interface ClientConnection {
-  /** The path of its client; set only in this file. */
-  path: MediaPath | undefined;
-  readonly isClosed: boolean;
-  /**
-   * Sends a datagram, copied, or drops it.
-   *
-   * @param length how many bytes to send, from the start of `buffer`
-   * @returns whether there was room for it
-   */
-  send(buffer: Uint8Array, length: number): boolean;
-  close(): void;
-}
-
-/** One client address and its socket towards the origin. */
-export interface MediaPath {
-  readonly session: MediaSession;
-  /** The socket to an address of the origin, and since when; set only in this file. */
-  link: UdpLink;
-  origin: Address;
-  linkedAt: number;
-  /** The client's address, in the form of `Datagram.sender`. */
-  readonly client: Uint8Array;
-  /** The client's TCP connection; undefined over UDP. */
-  readonly connection: ClientConnection | undefined;
-  /** The address group by which sessions are counted. */
-  readonly ip: string;
-  /** When the client last proved itself, and when the origin last sent something. */
-  provedAt: number;
-  originAt: number;
-  /** Since when the origin's host has refused datagrams; 0 = it does not. */
-  unreachableSince: number;
-  readonly checks: TokenBucket;
-  /** All sessions' claims to the same address, if there are several, and the state of this one. */
-  shared: SharedAddress<MediaPath> | undefined;
-  contestedAt: number;
-  hasMedia: boolean;
-  hasKeys: boolean;
-}
-
-/** A session in this lane. */
-export interface MediaSession {
-  readonly user: string;
-  readonly password: string;
-  addresses: OriginAddresses;
-  /** Whether it counts by the address that asked for it, and not by the address of its media. */
-  readonly isCounted: boolean;
-  /** Its user before an ICE restart. */
-  readonly before: string | undefined;
-  /**
-   * Whether another lane has it too, and with it the first socket, which every session may have.
-   */
-  readonly isElsewhere: boolean;
-  isStarted: boolean;
-  /**
-   * When it last lost an address, to another session or with its connection, without having been
-   * silent.
-   */
-  evictedAt: number;
-  readonly paths: MediaPath[];
-  readonly verifications: TokenBucket;
-  bytesIn: number;
-  bytesOut: number;
-  readonly meter: FlowMeter;
-}
 
 /** The limit on paths in all lanes. */
 export interface MediaBounds {
@@ -161,6 +91,7 @@ export class MediaSessions {
     }
     const session = {
       ...{ user, password, addresses, isCounted, before, isElsewhere, isStarted: false },
+      location: undefined,
       ...{ evictedAt: -Infinity, paths: [], bytesIn: 0, bytesOut: 0 },
       meter: new FlowMeter(this.#engine.now()),
       verifications: new TokenBucket(VERIFICATIONS),
@@ -372,7 +303,13 @@ export class MediaSessions {
     const now = this.#engine.now();
     const times = { provedAt: now, originAt: now, linkedAt: now, unreachableSince: 0 };
     const origin = session.addresses.current;
-    const standing = { shared: undefined, contestedAt: 0, hasMedia: false, hasKeys: false };
+    const standing = {
+      shared: undefined,
+      contestedAt: 0,
+      hasMedia: false,
+      hasKeys: false,
+      moved: 0,
+    };
     const checks = new TokenBucket(CONSENT_CHECKS);
     return { session, origin, ...parts, ...times, ...standing, checks };
   }

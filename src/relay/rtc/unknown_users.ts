@@ -5,7 +5,7 @@
 import { ExpiringMap } from "../../core/expiring_map.ts";
 import { TokenBucket } from "../../core/token_bucket.ts";
 import { isIpv4 } from "../../net/udp/raw_address.ts";
-import type { ClientConnection } from "./media_sessions.ts";
+import type { ClientConnection } from "./media_path.ts";
 
 /**
  * Lookups per second in all lanes together; one network gets at most half of them. With many lanes
