@@ -53,8 +53,8 @@ const RTMPDUMP: Requirement = {
 /** Opens the built-in pages. */
 const CHROMIUM: Requirement = {
   name: "Chromium",
-  packages: ["chromium"],
-  anyOf: ["chromium"],
+  packages: ["chromium-headless-shell"],
+  anyOf: ["chromium-headless-shell"],
 };
 
 /** A load balancer. */

@@ -3,6 +3,7 @@
 
 import assert from "node:assert/strict";
 import { formatAddress } from "../../src/core/endpoint.ts";
+import { Authority } from "../support/certificates.ts";
 import { Browser, CHROMIUM, reaching, WITHOUT_UDP } from "../support/browser.ts";
 import { Publisher, testFile, Viewer } from "../support/ffmpeg.ts";
 import { beginOf } from "../support/http_media.ts";
@@ -67,94 +68,94 @@ async function assertShown(proxy: Proxy, addresses: readonly string[]): Promise<
   assert.ok(!log.includes("::ffff:"), log);
 }
 
-for (const engine of ["libc", "deno"]) {
-  const variables = { PROXY_ENGINE: engine };
-  const isLeftOut = !HAS_IPV6 || (engine === "libc" && Deno.build.os !== "linux");
+Deno.test({
+  name: "IPv6: RTMP and HTTP-FLV",
+  ignore: !HAS_IPV6,
+  timeout: 60_000,
+  async fn() {
+    await using proxy = await openProxy();
+    await using origin = await NodeMediaServer.open({ host: HOST });
+    await using _registration = await Registration.open([proxy], origin);
+    const { rtmp, httpServer } = proxy.ports;
+    await using stack = new AsyncDisposableStack();
+    for (const [index, { at }] of WAYS.entries()) {
+      stack.use(await Publisher.publish(`rtmp://${at}:${rtmp}/live/s${index}`));
+    }
+    const viewers = WAYS.flatMap(({ at }) => [
+      stack.use(new Viewer(`rtmp://${at}:${rtmp}/live/s0`)),
+      stack.use(new Viewer(`http://${at}:${httpServer}/live/s0.flv`)),
+    ]);
+    for (const viewer of viewers) await viewer.moreVideo(5);
+    assert.equal((await sessionsOf(proxy)).length, 6);
+    await assertShown(proxy, WAYS.map(({ shown }) => shown));
+  },
+});
 
-  Deno.test({
-    name: `IPv6, ${engine}: RTMP and HTTP-FLV`,
-    ignore: isLeftOut,
-    timeout: 60_000,
-    async fn() {
-      await using proxy = await openProxy(variables);
-      await using origin = await NodeMediaServer.open({ host: HOST });
+Deno.test({
+  name: "IPv6: SRT",
+  ignore: !HAS_IPV6,
+  timeout: 60_000,
+  async fn() {
+    const file = await testFile();
+    for (const { at, shown } of WAYS) {
+      await using proxy = await openProxy();
+      const port = freePort();
+      const listener = srtUrl(port, { mode: "listener", latency: 200 }, "[::1]");
+      await using receiver = SrtReceiver.open(listener);
+      await untilListening(port, HOST);
+      // Whoever answers nothing over TCP is down before long.
+      await using api = new HttpOrigin({}, { host: HOST });
+      const { rtmpPort, httpPort: apiPort } = api;
+      const origin = { name: "srt", host: HOST, rtmpPort, apiPort, srtPort: port };
+      await sendHeartbeat(proxy, heartbeatOf(origin, "1"));
+      const url = srtUrl(proxy.ports.srt, { latency: 200_000 }, at);
+      await using _caller = publishSrt(url, "#!::r=live/show,m=publish", { file, seconds: 60 });
+      await until(`media by ${at}`, () => receiver.size() > 20_000);
+      await assertShown(proxy, [shown]);
+    }
+  },
+});
+
+Deno.test({
+  name: "IPv6: WebRTC in Chromium, over UDP and TCP",
+  ignore: !HAS_IPV6 || !HAS_NAMESPACES || !WERIFT_RUNS,
+  timeout: 120_000,
+  async fn() {
+    await using network = await NetworkNamespace.open();
+    const { outside, outside6, inside, inside6 } = network;
+    const program = await network.programInside(CHROMIUM);
+    await using authority = await Authority.open();
+    await authority.pair();
+    await using origin = await WeriftOrigin.open("werift", HOST);
+    for (
+      const { host, shown, transport, options } of [
+        { host: outside6, shown: `[${inside6}]:`, transport: "udp", options: [] },
+        { host: outside, shown: `${inside}:`, transport: "udp", options: [] },
+        { host: outside6, shown: `[${inside6}]:`, transport: "tcp", options: WITHOUT_UDP },
+      ]
+    ) {
+      const port = freePort();
+      await using proxy = await openProxy({
+        // Only over HTTPS, or at localhost, does a browser have a camera.
+        PROXY_HTTPS_SERVER: `[::]:${port}`,
+        PROXY_TLS_CERT: authority.folder.file("pair1.pem"),
+        PROXY_TLS_KEY: authority.folder.file("pair1.key"),
+        PROXY_WEBRTC_CANDIDATE: host,
+        // A busy browser may prefer it to UDP.
+        ...(transport === "tcp" && { PROXY_WEBRTC_TCP_SERVER: `[::]:${freePort()}` }),
+      });
       await using _registration = await Registration.open([proxy], origin);
-      const { rtmp, httpServer } = proxy.ports;
-      await using stack = new AsyncDisposableStack();
-      for (const [index, { at }] of WAYS.entries()) {
-        stack.use(await Publisher.publish(`rtmp://${at}:${rtmp}/live/s${index}`));
-      }
-      const viewers = WAYS.flatMap(({ at }) => [
-        stack.use(new Viewer(`rtmp://${at}:${rtmp}/live/s0`)),
-        stack.use(new Viewer(`http://${at}:${httpServer}/live/s0.flv`)),
-      ]);
-      for (const viewer of viewers) await viewer.moreVideo(5);
-      assert.equal((await sessionsOf(proxy)).length, 6);
-      await assertShown(proxy, WAYS.map(({ shown }) => shown));
-    },
-  });
-
-  Deno.test({
-    name: `IPv6, ${engine}: SRT`,
-    ignore: isLeftOut,
-    timeout: 60_000,
-    async fn() {
-      const file = await testFile();
-      for (const { at, shown } of WAYS) {
-        await using proxy = await openProxy(variables);
-        const port = freePort();
-        const listener = srtUrl(port, { mode: "listener", latency: 200 }, "[::1]");
-        await using receiver = SrtReceiver.open(listener);
-        await untilListening(port, HOST);
-        // Whoever answers nothing over TCP is down before long.
-        await using api = new HttpOrigin({}, { host: HOST });
-        const { rtmpPort, httpPort: apiPort } = api;
-        const origin = { name: "srt", host: HOST, rtmpPort, apiPort, srtPort: port };
-        await sendHeartbeat(proxy, heartbeatOf(origin, "1"));
-        const url = srtUrl(proxy.ports.srt, { latency: 200_000 }, at);
-        await using _caller = publishSrt(url, "#!::r=live/show,m=publish", { file, seconds: 60 });
-        await until(`media by ${at}`, () => receiver.size() > 20_000);
-        await assertShown(proxy, [shown]);
-      }
-    },
-  });
-
-  Deno.test({
-    name: `IPv6, ${engine}: WebRTC in Chromium, over UDP and TCP`,
-    ignore: isLeftOut || !HAS_NAMESPACES || !WERIFT_RUNS,
-    timeout: 120_000,
-    async fn() {
-      await using network = await NetworkNamespace.open();
-      const { outside, outside6, inside, inside6 } = network;
-      const program = await network.programInside(CHROMIUM);
-      await using origin = await WeriftOrigin.open("werift", HOST);
-      for (
-        const { host, shown, transport, options } of [
-          { host: outside6, shown: `[${inside6}]:`, transport: "udp", options: [] },
-          { host: outside, shown: `${inside}:`, transport: "udp", options: [] },
-          { host: outside6, shown: `[${inside6}]:`, transport: "tcp", options: WITHOUT_UDP },
-        ]
-      ) {
-        await using proxy = await openProxy({
-          ...variables,
-          PROXY_WEBRTC_CANDIDATE: host,
-          // A busy browser may prefer it to UDP.
-          ...(transport === "tcp" && { PROXY_WEBRTC_TCP_SERVER: `[::]:${freePort()}` }),
-        });
-        await using _registration = await Registration.open([proxy], origin);
-        const url = `http://${formatAddress({ host, port: proxy.ports.httpServer })}`;
-        const hasCamera = `--unsafely-treat-insecure-origin-as-secure=${url}`;
-        await using browser = await Browser.open([...options, reaching(host), hasCamera], program);
-        const publisher = await browser.openPage(`${url}/publish`);
-        await publish(publisher.page, "Camera");
-        const player = await browser.openPage(`${url}/?format=webrtc#live/show`);
-        await untilItMoves(player.page);
-        await untilTransports(proxy, [`play ${transport}`, `publish ${transport}`]);
-        await assertShown(proxy, [shown]);
-      }
-    },
-  });
-}
+      const url = `https://${formatAddress({ host, port })}`;
+      await using browser = await Browser.open([...options, reaching(host)], program);
+      const publisher = await browser.openPage(`${url}/publish`);
+      await publish(publisher.page, "Camera");
+      const player = await browser.openPage(`${url}/?format=webrtc#live/show`);
+      await untilItMoves(player.page);
+      await untilTransports(proxy, [`play ${transport}`, `publish ${transport}`]);
+      await assertShown(proxy, [shown]);
+    }
+  },
+});
 
 Deno.test({
   name: "IPv6: HLS",

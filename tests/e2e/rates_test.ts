@@ -2,7 +2,7 @@
 // fleet.
 
 import assert from "node:assert/strict";
-import { Browser } from "../support/browser.ts";
+import { Browser, WITHOUT_UDP } from "../support/browser.ts";
 import { Publisher, testFile, Viewer } from "../support/ffmpeg.ts";
 import { mediaPlaylist, mediaUrl } from "../support/http_media.ts";
 import { NginxRtmp } from "../support/nginx_rtmp.ts";
@@ -30,8 +30,6 @@ const FILE_SECONDS = 60;
 const CLOSE = 0.2;
 /** Time for a rate to settle and reach another proxy, milliseconds. */
 const SETTLE = 40_000;
-/** Makes Chromium use only TCP. */
-const WITHOUT_UDP = ["--webrtc-ip-handling-policy=disable_non_proxied_udp"];
 
 interface Rates {
   readonly bit_rate_in: number;

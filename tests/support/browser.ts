@@ -14,15 +14,18 @@ const PACKAGE = `${PROJECT_FOLDER}/tests/support/playwright`;
 
 /** Names the variable with the URL of the run's Chromium. */
 const SHARED = "TEST_CHROMIUM";
-/** Where Debian's package installs it. */
-export const CHROMIUM = "/usr/bin/chromium";
+/**
+ * Where Debian's package installs it: the browser without windows, each page of which takes 0.8 s of CPU
+ * less to open.
+ */
+export const CHROMIUM = "/usr/bin/chromium-headless-shell";
 const START_DEADLINE = 30_000;
 const END_DEADLINE = 10_000;
 /** Deadline for each action on a page, milliseconds. */
 const STEP_DEADLINE = 10_000;
 /** Makes Chromium use only TCP, as in a network without UDP. */
 export const WITHOUT_UDP: readonly string[] = [
-  "--webrtc-ip-handling-policy=disable_non_proxied_udp",
+  "--force-webrtc-ip-handling-policy=disable_non_proxied_udp",
 ];
 const ARGUMENTS = [
   ...["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"],
