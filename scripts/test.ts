@@ -6,7 +6,7 @@
 // and a line of how many passed and how many failed.
 
 import { resolve } from "node:path";
-import { installPlaywright, SharedChromium } from "../tests/support/browser.ts";
+import { installPlaywright } from "../tests/support/browser.ts";
 import { bundleFragileProgram } from "../tests/support/faults.ts";
 import { TempFolder } from "../tests/support/temp_folder.ts";
 import { NODE_MEDIA_SERVER_PACKAGE } from "../tests/support/node_media_server.ts";
@@ -251,16 +251,11 @@ async function prepare(steps: readonly Step[]): Promise<boolean> {
   return true;
 }
 
-/** What all test processes of a run share: prepared files, a bundled program, and a Chromium. */
+/** What all test processes of a run share: prepared files, and a bundled program. */
 async function openShared(): Promise<AsyncDisposable> {
   await using stack = new AsyncDisposableStack();
   const folder = stack.use(new TempFolder());
-  const chromium = stack.use(await SharedChromium.open());
-  const variables = {
-    TEST_FOLDER: folder.path,
-    ...await bundleFragileProgram(),
-    ...chromium.variables,
-  };
+  const variables = { TEST_FOLDER: folder.path, ...await bundleFragileProgram() };
   for (const [name, value] of Object.entries(variables)) Deno.env.set(name, value);
   return stack.move();
 }

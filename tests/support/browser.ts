@@ -4,6 +4,7 @@
 import { createRequire } from "node:module";
 import type { Engine, Page } from "./page.ts";
 import { PROJECT_FOLDER } from "./project.ts";
+import { RUN_FOLDER } from "./temp_folder.ts";
 import { within } from "./wait.ts";
 
 /**
@@ -12,8 +13,6 @@ import { within } from "./wait.ts";
  */
 const PACKAGE = `${PROJECT_FOLDER}/tests/support/playwright`;
 
-/** Names the variable with the URL of the run's Chromium. */
-const SHARED = "TEST_CHROMIUM";
 /**
  * Where Debian's package installs it: the browser without windows, each page of which takes 0.8 s of CPU
  * less to open.
@@ -80,114 +79,18 @@ interface LaunchOptions {
   readonly handleSIGHUP: boolean;
 }
 
-/** What launches Chromium, and what connects to one that others share. */
 interface Launcher {
   launch(options: LaunchOptions): Promise<Engine>;
-  launchServer(options: LaunchOptions & { readonly host: string }): Promise<EngineServer>;
-  connect(url: string, options: { readonly timeout: number }): Promise<Engine>;
-}
-
-interface EngineServer {
-  wsEndpoint(): string;
-  close(): Promise<void>;
 }
 
 const requirePackage = createRequire(`${PACKAGE}/package.json`);
 
-function launcher(): Launcher {
-  return requirePackage("playwright-core").chromium;
-}
-
-/** The part of playwright-core's WebSocket that is used. */
-interface Socket {
-  /** Called once it is connected. */
-  setSocket(...connection: unknown[]): void;
-  once(event: "close", listener: () => void): void;
-}
-
-/**
- * Playwright does not wait for the end of its connections, and what is left of one would be taken for a
- * leak of the test. So this has a promise of the end of each connection of this thread.
- */
-class SocketEnds {
-  static #all: SocketEnds | undefined;
-  readonly #ends = new Set<Promise<void>>();
-
-  private constructor(prototype: Socket) {
-    const ends = this.#ends;
-    const setSocket = prototype.setSocket;
-    prototype.setSocket = function (...connection): void {
-      const end = new Promise<void>((resolve) => this.once("close", resolve));
-      ends.add(end);
-      void end.then(() => ends.delete(end));
-      setSocket.apply(this, connection);
-    };
-  }
-
-  static get all(): SocketEnds {
-    return this.#all ??= new SocketEnds(
-      requirePackage("playwright-core/lib/utilsBundle").ws.prototype,
-    );
-  }
-
-  /** Those that `connect` has added. */
-  async of<Value>(connect: Promise<Value>): Promise<[Value, ReadonlySet<Promise<void>>]> {
-    const before = new Set(this.#ends);
-    const value = await connect;
-    return [value, this.#ends.difference(before)];
-  }
-}
-
-function launchOptions(args: readonly string[], executablePath: string): LaunchOptions {
-  return {
-    executablePath,
-    headless: true,
-    args: [...ARGUMENTS, ...args],
-    timeout: START_DEADLINE,
-    // Signals are left to the test runner.
-    handleSIGINT: false,
-    handleSIGTERM: false,
-    handleSIGHUP: false,
-  };
-}
-
-/**
- * A Chromium for all test processes of a run, since its start takes longer than most tests need it. Each
- * `Browser` has pages of its own there, which share nothing with those of others.
- */
-export class SharedChromium implements AsyncDisposable {
-  /** The variables with which a test process finds it. */
-  readonly variables: Readonly<Record<string, string>>;
-  readonly #server: EngineServer;
-
-  private constructor(server: EngineServer) {
-    this.#server = server;
-    this.variables = { [SHARED]: server.wsEndpoint() };
-  }
-
-  /** @throws Error when Chromium is not there or does not start in time */
-  static async open(): Promise<SharedChromium> {
-    await installPlaywright();
-    const options = { ...launchOptions([], CHROMIUM), host: "127.0.0.1" };
-    return new SharedChromium(await launcher().launchServer(options));
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await within("the end of Chromium", END_DEADLINE, this.#server.close());
-  }
-}
-
-/**
- * A Chromium with an empty profile, or, where it needs no arguments, a part of the run's, which is as
- * empty. Disposing of it ends it.
- */
+/** A Chromium with an empty profile. Disposing of it ends it. */
 export class Browser implements AsyncDisposable {
   readonly #engine: Engine;
-  readonly #ends: ReadonlySet<Promise<void>>;
 
-  private constructor(engine: Engine, ends: ReadonlySet<Promise<void>> = new Set()) {
+  private constructor(engine: Engine) {
     this.#engine = engine;
-    this.#ends = ends;
   }
 
   /**
@@ -199,19 +102,20 @@ export class Browser implements AsyncDisposable {
     more: readonly string[] = [],
     executablePath = CHROMIUM,
   ): Promise<Browser> {
-    const shared = Deno.env.get(SHARED);
-    if (shared !== undefined && more.length === 0 && executablePath === CHROMIUM) {
-      const all = SocketEnds.all;
-      const connecting = launcher().connect(shared, { timeout: START_DEADLINE });
-      return new Browser(...await all.of(connecting));
-    }
-    await installPlaywright();
-    return new Browser(await launcher().launch(launchOptions(more, executablePath)));
-  }
-
-  async #close(): Promise<void> {
-    await this.#engine.close();
-    await Promise.all(this.#ends);
+    // A run of all tests has done so.
+    if (RUN_FOLDER === undefined) await installPlaywright();
+    const { chromium } = requirePackage("playwright-core") as { readonly chromium: Launcher };
+    const engine = await chromium.launch({
+      executablePath,
+      headless: true,
+      args: [...ARGUMENTS, ...more],
+      timeout: START_DEADLINE,
+      // Signals are left to the test runner.
+      handleSIGINT: false,
+      handleSIGTERM: false,
+      handleSIGHUP: false,
+    });
+    return new Browser(engine);
   }
 
   /** Opens a URL in a page that shares nothing with other pages. */
@@ -246,6 +150,6 @@ export class Browser implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await within("the end of Chromium", END_DEADLINE, this.#close());
+    await within("the end of Chromium", END_DEADLINE, this.#engine.close());
   }
 }
