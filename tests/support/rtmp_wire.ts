@@ -44,24 +44,32 @@ export function chunksOf(plan: ChunkPlan): Uint8Array<ArrayBuffer>[] {
 /** The chunk that starts at offset `at` of a message's body. */
 export function chunkAt(plan: ChunkPlan, at: number, chunkSize: number): Uint8Array<ArrayBuffer> {
   const header = at === 0 ? firstHeader(plan) : continuation(plan);
-  return join([header, plan.body.subarray(at, at + chunkSize)]);
+  const end = Math.min(at + chunkSize, plan.body.length);
+  const chunk = new Uint8Array(header.length + Math.max(0, end - at));
+  chunk.set(header);
+  chunk.set(plan.body.subarray(at, end), header.length);
+  return chunk;
 }
 
-function firstHeader(plan: ChunkPlan): Uint8Array {
+function firstHeader(plan: ChunkPlan): number[] {
   const { format, time = 0, type = 0, streamId = 0, body } = plan;
   const isExtended = time >= EXTENDED;
-  const fields: number[] = [];
-  if (format < 3) fields.push(...bigEndian(isExtended ? EXTENDED : time, 3));
-  if (format < 2) fields.push(...bigEndian(body.length, 3), type);
-  if (format === 0) fields.push(...bigEndian(streamId, 4).reverse());
-  if (isExtended) fields.push(...bigEndian(time, 4));
-  return Uint8Array.from([...basicHeader(format, plan), ...fields]);
+  const header = basicHeader(format, plan);
+  if (format < 3) pushBigEndian(header, isExtended ? EXTENDED : time, 3);
+  if (format < 2) {
+    pushBigEndian(header, body.length, 3);
+    header.push(type);
+  }
+  if (format === 0) header.push(streamId, streamId >>> 8, streamId >>> 16, streamId >>> 24);
+  if (isExtended) pushBigEndian(header, time, 4);
+  return header;
 }
 
-function continuation(plan: ChunkPlan): Uint8Array {
+function continuation(plan: ChunkPlan): number[] {
   const { time = 0, omitsExtended = false } = plan;
-  const extended = time >= EXTENDED && !omitsExtended ? bigEndian(time, 4) : [];
-  return Uint8Array.from([...basicHeader(3, plan), ...extended]);
+  const header = basicHeader(3, plan);
+  if (time >= EXTENDED && !omitsExtended) pushBigEndian(header, time, 4);
+  return header;
 }
 
 function basicHeader(format: number, plan: ChunkPlan): number[] {
@@ -72,11 +80,9 @@ function basicHeader(format: number, plan: ChunkPlan): number[] {
   return [top + 1, (id - 64) % 256, Math.floor((id - 64) / 256)];
 }
 
-function bigEndian(value: number, length: number): number[] {
-  return Array.from(
-    { length },
-    (_, index) => Math.floor(value / 256 ** (length - 1 - index)) % 256,
-  );
+/** A Uint8Array keeps only the lowest eight bits of each. */
+function pushBigEndian(header: number[], value: number, length: number): void {
+  for (let shift = 8 * (length - 1); shift >= 0; shift -= 8) header.push(value >>> shift);
 }
 
 /** The result of reading a buffer. */
@@ -98,7 +104,7 @@ interface ReaderStream {
   type: number;
   streamId: number;
   extended: boolean;
-  parts: Uint8Array[];
+  body: Uint8Array<ArrayBuffer>;
   received: number;
 }
 
@@ -147,17 +153,17 @@ class WireReader {
     const { format, id } = this.#readBasic();
     const known = this.#streams.get(id);
     if (known === undefined && format > 1) throw new Error(`format ${format} first on ${id}`);
-    const next = { ...(known ?? newStream()) };
+    const next = known ?? newStream();
     const isFirst = next.received === 0;
     if (!isFirst && format !== 3) throw new Error(`format ${format} inside a message on ${id}`);
     if (!isFirst) this.#continuations++;
     if (isFirst) this.#readFields(next, format);
     else if (next.extended && !this.#omitsExtended) this.#skip(4);
     const size = Math.min(this.#chunkSize, next.length - next.received);
-    const payload = this.#bytes.slice(this.#at, this.#at + size);
-    this.#skip(size);
-    this.#streams.set(id, next);
-    next.parts = [...next.parts, payload];
+    const from = this.#skip(size);
+    if (known === undefined) this.#streams.set(id, next);
+    if (isFirst) next.body = new Uint8Array(next.length);
+    next.body.set(this.#bytes.subarray(from, from + size), next.received);
     next.received += size;
     if (next.received === next.length) this.#finish(id, next);
   }
@@ -190,16 +196,14 @@ class WireReader {
   }
 
   #finish(id: number, stream: ReaderStream): void {
-    const body = join(stream.parts);
-    const { timestamp, type, streamId } = stream;
+    const { timestamp, type, streamId, body } = stream;
     this.#messages.push({ chunkStream: id, timestamp, type, streamId, body });
-    stream.parts = [];
     stream.received = 0;
     if (type !== 1 && type !== 2) return;
     const value = new DataView(body.buffer).getUint32(0);
     if (type === 1) this.#chunkSize = value;
     const aborted = type === 2 ? this.#streams.get(value) : undefined;
-    if (aborted !== undefined) [aborted.parts, aborted.received] = [[], 0];
+    if (aborted !== undefined) aborted.received = 0;
   }
 
   #u24(): number {
@@ -224,13 +228,15 @@ function newStream(): ReaderStream {
     type: 0,
     streamId: 0,
     extended: false,
-    parts: [],
+    body: new Uint8Array(),
     received: 0,
   };
 }
 
 export function join(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let length = 0;
+  for (const part of parts) length += part.length;
+  const whole = new Uint8Array(length);
   let at = 0;
   for (const part of parts) {
     whole.set(part, at);
@@ -255,14 +261,16 @@ export function describe(message: WireMessage): string {
 
 function sum(body: Uint8Array): string {
   let hash = 2166136261;
-  for (const byte of body) hash = Math.imul(hash ^ byte, 16777619) >>> 0;
-  return hash.toString(16).padStart(8, "0");
+  for (let at = 0; at < body.length; at++) hash = Math.imul(hash ^ body[at]!, 16777619);
+  return (hash >>> 0).toString(16).padStart(8, "0");
 }
 
 /** Bytes that are the same in every run and differ by seed. */
 export function filler(length: number, seed = 1): Uint8Array<ArrayBuffer> {
   const random = new SeededRandom(seed);
-  return Uint8Array.from({ length }, () => random.below(256));
+  const bytes = new Uint8Array(length);
+  for (let at = 0; at < length; at++) bytes[at] = random.below(256);
+  return bytes;
 }
 
 /** Pseudo-random numbers that are the same in every run (mulberry32). */
