@@ -9,6 +9,16 @@ import { chunkAt, type ChunkPlan, filler, join, type SeededRandom } from "./rtmp
 const CHUNK_STREAMS = [3, 4, 5, 63, 64, 319, 320, 65599];
 const CHUNK_SIZES = [1, 4, 100, 128, 128, 500, 500, 4096, 4096, 70000];
 const TYPES = [8, 8, 8, 9, 9, 18, 3, 4, 20] as const;
+/** Longest body that is not a command, bytes. */
+const MOST_MEDIA = 900;
+/** The bytes of the longest body by seed: every sender begins with the same seeds. */
+const MEDIA = new Map<number, Uint8Array>();
+
+function media(length: number, seed: number): Uint8Array {
+  let longest = MEDIA.get(seed);
+  if (longest === undefined) MEDIA.set(seed, longest = filler(MOST_MEDIA, seed));
+  return longest.subarray(0, length);
+}
 
 interface Header {
   readonly length: number;
@@ -88,7 +98,7 @@ export class RandomSender {
     const keepsType = format >= 2;
     const type = keepsType ? header!.type : TYPES[this.#random.below(TYPES.length)]!;
     const body = keepsType && header!.type !== 4 && header!.type !== 20
-      ? filler(header!.length, ++this.#seed)
+      ? media(header!.length, ++this.#seed)
       : this.#body(type, keepsType ? header!.length : undefined);
     const time = format === 3 ? header!.time : this.#time();
     this.#headers.set(chunkStream, { length: body.length, type, time });
@@ -111,7 +121,7 @@ export class RandomSender {
     if (type === 3) return Uint8Array.from([0, 0, number >> 8, number]);
     if (type === 4) return Uint8Array.from([0, 3, 0, 0, 0, 1, 0, 0, number >> 8, number]);
     if (type !== 20) {
-      return filler(this.#random.below(8) === 0 ? 0 : this.#random.below(900), number);
+      return media(this.#random.below(8) === 0 ? 0 : this.#random.below(MOST_MEDIA), number);
     }
     const padding = length === undefined ? this.#random.below(300) : length - 29;
     return encodeCommand("seek", 0, null, number, "x".repeat(padding));

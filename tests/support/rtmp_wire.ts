@@ -46,7 +46,7 @@ export function chunkAt(plan: ChunkPlan, at: number, chunkSize: number): Uint8Ar
   const header = at === 0 ? firstHeader(plan) : continuation(plan);
   const end = Math.min(at + chunkSize, plan.body.length);
   const chunk = new Uint8Array(header.length + Math.max(0, end - at));
-  chunk.set(header);
+  for (let index = 0; index < header.length; index++) chunk[index] = header[index]!;
   chunk.set(plan.body.subarray(at, end), header.length);
   return chunk;
 }
