@@ -2,12 +2,12 @@
 // an alternative and backtracking are one step each. Other engines differ by a constant factor, not
 // in how the steps grow with the text.
 
-import { type CharacterSet, type Node, parseExpression } from "./expression_tree.ts";
+import { CharacterSet, type Node, parseExpression } from "./expression_tree.ts";
 
 type Instruction =
   | {
     readonly kind: "span";
-    readonly holds: CharacterSet;
+    readonly set: CharacterSet;
     readonly least: number;
     readonly most: number;
     readonly isGreedy: boolean;
@@ -29,6 +29,11 @@ interface Choice {
   next: number;
   readonly last: number;
 }
+
+/** The end of a match that has failed. */
+const NO_MATCH = -1;
+/** Letters, digits and the underscore: what a word boundary is between. */
+const WORD = new CharacterSet("\\w", "");
 
 /** The result of a search. */
 export interface Outcome {
@@ -72,20 +77,29 @@ export class CountingExpression {
     this.#steps = 0;
     this.#limit = limit;
     const last = isSticky ? from : this.#isAnchored ? 0 : text.length;
-    for (let start = from; start <= last; start++) {
-      this.#step(1);
-      if (!this.#canBegin(text, start)) continue;
+    for (let next = from; next <= last;) {
+      const start = this.#nextStart(text, next, last);
+      this.#step(Math.min(start, last) + 1 - next);
+      if (start > last) break;
+      next = start + 1;
       const end = this.#run(this.#program, text, start);
-      if (end !== undefined) return { steps: this.#steps, match: { start, end } };
+      if (end !== NO_MATCH) return { steps: this.#steps, match: { start, end } };
     }
     return { steps: this.#steps, match: undefined };
   }
 
-  /** A fast check that fails at most characters in most searches. */
-  #canBegin(text: string, start: number): boolean {
+  /**
+   * The next position where a match can begin: fast, because most texts have few.
+   *
+   * @returns more than `last` if there is none
+   */
+  #nextStart(text: string, from: number, last: number): number {
     const [first] = this.#program;
-    if (first?.kind !== "span" || first.least === 0) return true;
-    return start < text.length && first.holds(this.#codeAt(text, start));
+    if (first?.kind !== "span" || first.least === 0) return from;
+    const { set } = first;
+    const end = Math.min(text.length, last + 1);
+    for (let at = from; at < end; at++) if (set.has(this.#codeAt(text, at))) return at;
+    return last + 1;
   }
 
   #codeAt(text: string, at: number): number {
@@ -97,74 +111,86 @@ export class CountingExpression {
     if (this.#steps > this.#limit) throw new TooManySteps(this.#source);
   }
 
-  /** @returns where the match ends */
-  #run(program: readonly Instruction[], text: string, start: number): number | undefined {
-    const choices: Choice[] = [{ instruction: 0, next: start, last: start }];
-    for (let choice = choices.at(-1); choice !== undefined; choice = choices.at(-1)) {
+  /** @returns where the match ends, or NO_MATCH */
+  #run(program: readonly Instruction[], text: string, start: number): number {
+    const choices: Choice[] = [];
+    let end = this.#follow(program, text, start, 0, choices);
+    while (end === NO_MATCH && choices.length > 0) {
+      const choice = choices.at(-1)!;
       const at = choice.next;
       if (at === choice.last) choices.pop();
       else choice.next = this.#neighbour(text, at, choice.last);
-      const end = this.#follow(program, text, { at, instruction: choice.instruction }, choices);
-      if (end !== undefined) return end;
+      end = this.#follow(program, text, at, choice.instruction, choices);
     }
-    return undefined;
+    return end;
   }
 
   /** Continues until the match fails or succeeds, recording alternatives as choices. */
   #follow(
     program: readonly Instruction[],
     text: string,
-    state: { at: number; instruction: number },
+    from: number,
+    begin: number,
     choices: Choice[],
-  ): number | undefined {
-    while (true) {
-      const instruction = program[state.instruction]!;
+  ): number {
+    let at = from;
+    let next = begin;
+    while (at !== NO_MATCH) {
+      const instruction = program[next]!;
       this.#step(1);
       switch (instruction.kind) {
         case "match":
-          return state.at;
+          return at;
         case "jump":
-          state.instruction = instruction.to;
+          next = instruction.to;
           break;
         case "split":
-          choices.push({ instruction: instruction.second, next: state.at, last: state.at });
-          state.instruction = instruction.first;
+          choices.push({ instruction: instruction.second, next: at, last: at });
+          next = instruction.first;
           break;
         case "span":
-          if (!this.#takeSpan(instruction, text, state, choices)) return undefined;
+          at = this.#takeSpan(instruction, text, at, ++next, choices);
           break;
         default:
-          if (!this.#holds(instruction, text, state.at)) return undefined;
-          state.instruction++;
+          if (!this.#holds(instruction, text, at)) return NO_MATCH;
+          next++;
       }
     }
+    return NO_MATCH;
   }
 
+  /**
+   * @param next the index of the instruction behind it
+   * @returns the position behind it, or NO_MATCH
+   */
   #takeSpan(
-    { holds, least, most, isGreedy }: Extract<Instruction, { kind: "span" }>,
+    { set, least, most, isGreedy }: Extract<Instruction, { kind: "span" }>,
     text: string,
-    state: { at: number; instruction: number },
+    from: number,
+    next: number,
     choices: Choice[],
-  ): boolean {
-    let at = state.at;
+  ): number {
+    let at = from;
     let count = 0;
     let first = at;
     while (count < most && at < text.length) {
       const code = this.#codeAt(text, at);
-      if (!holds(code)) break;
+      if (!set.has(code)) break;
       at += code > 0xffff ? 2 : 1;
       if (++count === least) first = at;
     }
     this.#step(count);
-    if (count < least) return false;
-    const [best, worst] = isGreedy ? [at, first] : [first, at];
-    state.instruction++;
-    state.at = best;
+    if (count < least) return NO_MATCH;
+    const best = isGreedy ? at : first;
+    const worst = isGreedy ? first : at;
     if (best !== worst) {
-      const next = this.#neighbour(text, best, worst);
-      choices.push({ instruction: state.instruction, next, last: worst });
+      choices.push({
+        instruction: next,
+        next: this.#neighbour(text, best, worst),
+        last: worst,
+      });
     }
-    return true;
+    return best;
   }
 
   /** The position next to `at` in the direction of `towards`. */
@@ -194,7 +220,7 @@ export class CountingExpression {
         const { body, isAhead, isNegative } = instruction;
         // The sources use lookbehind only for single characters.
         const found = isAhead
-          ? this.#run(body, text, at) !== undefined
+          ? this.#run(body, text, at) !== NO_MATCH
           : at > 0 && this.#run(body, text, at - 1) === at;
         return found !== isNegative;
       }
@@ -203,7 +229,7 @@ export class CountingExpression {
 }
 
 function isWord(text: string, at: number): boolean {
-  return /\w/.test(text.charAt(at));
+  return at >= 0 && at < text.length && WORD.has(text.charCodeAt(at));
 }
 
 function isAnchored(node: Node): boolean {
@@ -216,7 +242,7 @@ function isAnchored(node: Node): boolean {
 function compile(node: Node, at: number): Instruction[] {
   switch (node.kind) {
     case "set":
-      return [{ kind: "span", holds: node.holds, least: 1, most: 1, isGreedy: true }];
+      return [{ kind: "span", set: node.set, least: 1, most: 1, isGreedy: true }];
     case "sequence":
       return compileAll(node.parts, at);
     case "choice":
@@ -254,7 +280,7 @@ function compileChoice([option, ...others]: readonly Node[], at: number): Instru
 
 function compileRepeat(node: Extract<Node, { kind: "repeat" }>, at: number): Instruction[] {
   const { body, least, most, isGreedy } = node;
-  if (body.kind === "set") return [{ kind: "span", holds: body.holds, least, most, isGreedy }];
+  if (body.kind === "set") return [{ kind: "span", set: body.set, least, most, isGreedy }];
   if (canBeEmpty(body) && most > 1) throw new Error("Cannot repeat what may be empty");
   const required = compileAll(new Array<Node>(least).fill(body), at);
   const begin = at + required.length;

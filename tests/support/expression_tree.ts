@@ -1,11 +1,37 @@
 // Parses regular expressions, as far as the program's sources use their syntax, so that tests can
 // count the steps of a backtracking engine and generate hard texts. ECMA-262, section 22.2.
 
-/** Whether a set contains a character, given by its code. */
-export type CharacterSet = (code: number) => boolean;
+/** The characters that an expression accepts at one place, as the built-in engine sees them. */
+export class CharacterSet {
+  readonly #native: RegExp;
+  /** By code, 1 for those that it has: nearly every character of a text is among these. */
+  readonly #first = new Uint8Array(256);
+  readonly #others = new Map<number, boolean>();
+
+  constructor(source: string, flags: string) {
+    this.#native = new RegExp(`^(?:${source})$`, flags);
+    for (let code = 0; code < this.#first.length; code++) {
+      if (this.#isIn(code)) this.#first[code] = 1;
+    }
+  }
+
+  has(code: number): boolean {
+    return code < this.#first.length ? this.#first[code] === 1 : this.#hasOther(code);
+  }
+
+  #hasOther(code: number): boolean {
+    let isIn = this.#others.get(code);
+    if (isIn === undefined) this.#others.set(code, isIn = this.#isIn(code));
+    return isIn;
+  }
+
+  #isIn(code: number): boolean {
+    return this.#native.test(String.fromCodePoint(code));
+  }
+}
 
 export type Node =
-  | { readonly kind: "set"; readonly holds: CharacterSet }
+  | { readonly kind: "set"; readonly set: CharacterSet }
   | { readonly kind: "sequence"; readonly parts: readonly Node[] }
   | { readonly kind: "choice"; readonly options: readonly Node[] }
   | { readonly kind: "start" | "end" | "boundary" | "no_boundary" }
@@ -138,12 +164,8 @@ class Parser {
     return { kind: "look", isAhead: look[1] === "", isNegative: look[2] === "!", body };
   }
 
-  /** Character sets are matched by the built-in engine. */
   #set(source: string): Node {
-    const native = new RegExp(`^(?:${source})$`, this.#flags);
-    const known: (boolean | undefined)[] = [];
-    const holds = (code: number) => known[code] ??= native.test(String.fromCodePoint(code));
-    return { kind: "set", holds };
+    return { kind: "set", set: new CharacterSet(source, this.#flags) };
   }
 }
 

@@ -40,7 +40,7 @@ function representatives(sets: readonly CharacterSet[]): string[] {
   const byWay = new Map<string, string>();
   for (const character of CANDIDATES) {
     const code = character.codePointAt(0)!;
-    const way = sets.map((holds) => holds(code) ? "1" : "0").join("");
+    const way = sets.map((set) => set.has(code) ? "1" : "0").join("");
     if (!byWay.has(way)) byWay.set(way, character);
   }
   return [...byWay.values()];
@@ -50,7 +50,7 @@ function representatives(sets: readonly CharacterSet[]): string[] {
 function setsOf(node: Node): CharacterSet[] {
   switch (node.kind) {
     case "set":
-      return [node.holds];
+      return [node.set];
     case "sequence":
       return node.parts.flatMap(setsOf);
     case "choice":
@@ -92,7 +92,7 @@ function beginsOf(node: Node, before: string, characters: readonly string[]): st
 function sampleOf(node: Node, characters: readonly string[]): string {
   switch (node.kind) {
     case "set":
-      return characters.find((one) => node.holds(one.codePointAt(0)!)) ?? "";
+      return characters.find((one) => node.set.has(one.codePointAt(0)!)) ?? "";
     case "sequence":
       return node.parts.map((part) => sampleOf(part, characters)).join("");
     case "choice":
