@@ -67,6 +67,8 @@ export class StepCounter implements Disposable {
   readonly #stack = new DisposableStack();
   /** By flags, and then by source: a literal is a new object each time its line runs. */
   readonly #expressions = new Map<string, Map<string, CountingExpression>>();
+  /** What ran last, which is often what runs next: a replacement searches again and again. */
+  #last: { readonly native: RegExp; readonly expression: CountingExpression } | undefined;
   #steps = 0;
   #limit = Infinity;
   /** Off while the counter itself uses counted functions. */
@@ -177,6 +179,13 @@ export class StepCounter implements Disposable {
   }
 
   #expressionFor(native: RegExp): CountingExpression {
+    if (this.#last?.native !== native) {
+      this.#last = { native, expression: this.#find(native) };
+    }
+    return this.#last.expression;
+  }
+
+  #find(native: RegExp): CountingExpression {
     const { source } = native;
     // Flags that only affect how an expression is used do not matter.
     const flags = (native.ignoreCase ? "i" : "") + (native.multiline ? "m" : "") +

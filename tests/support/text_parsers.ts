@@ -270,10 +270,11 @@ export const TEXT_PARSERS: readonly TextParser[] = [
     texts: ["$", "[$]:1", "a:$", "$.localhost", "http://$", "application/$", "application/$+json"],
     parse: (text) => {
       const names = ["host", "origin", "content-type", "sec-fetch-site"];
+      const visible = text.replace(/[^\x20-\x7e]/g, "").trim();
       // Longer ones are not examined.
       for (const most of [SHORT_HEAD, 250]) {
-        const value = within(most, text.replace(/[^\x20-\x7e]/g, "").trim());
-        const headers = new Headers(Object.fromEntries(names.map((name) => [name, value])));
+        const value = within(most, visible);
+        const headers = Object.fromEntries(names.map((name) => [name, value]));
         const request = new Request("http://h/", { method: "POST", headers });
         for (const refuse of [refuseOtherSites, refuseOtherNames, requireJson]) {
           ignoring(() => refuse(request));
