@@ -37,9 +37,9 @@ const EVERY_FIELD = {
 
 /** A choice to backtrack to: an instruction, with one of the positions from `next` to `last`. */
 interface Choice {
-  readonly instruction: number;
+  instruction: number;
   next: number;
-  readonly last: number;
+  last: number;
 }
 
 /** The end of a match that has failed. */
@@ -65,6 +65,9 @@ export class CountingExpression {
   readonly #program: readonly Instruction[];
   readonly #isUnicode: boolean;
   readonly #isAnchored: boolean;
+  /** Those in use, followed by ones to use again. */
+  readonly #choices: Choice[] = [];
+  #inUse = 0;
   #steps = 0;
   #limit = 0;
 
@@ -86,6 +89,7 @@ export class CountingExpression {
   search(text: string, from: number, isSticky: boolean, limit: number): Outcome {
     this.#steps = 0;
     this.#limit = limit;
+    this.#inUse = 0;
     const last = isSticky ? from : this.#isAnchored ? 0 : text.length;
     for (let next = from; next <= last;) {
       const start = this.#nextStart(text, next, last);
@@ -123,16 +127,28 @@ export class CountingExpression {
 
   /** @returns where the match ends, or NO_MATCH */
   #run(program: readonly Instruction[], text: string, start: number): number {
-    const choices: Choice[] = [];
-    let end = this.#follow(program, text, start, 0, choices);
-    while (end === NO_MATCH && choices.length > 0) {
-      const choice = choices.at(-1)!;
+    const others = this.#inUse;
+    let end = this.#follow(program, text, start, 0);
+    while (end === NO_MATCH && this.#inUse > others) {
+      const choice = this.#choices[this.#inUse - 1]!;
       const at = choice.next;
-      if (at === choice.last) choices.pop();
+      if (at === choice.last) this.#inUse--;
       else choice.next = this.#neighbour(text, at, choice.last);
-      end = this.#follow(program, text, at, choice.instruction, choices);
+      end = this.#follow(program, text, at, choice.instruction);
     }
+    this.#inUse = others;
     return end;
+  }
+
+  #choose(instruction: number, next: number, last: number): void {
+    const choice = this.#choices[this.#inUse++];
+    if (choice === undefined) {
+      this.#choices.push({ instruction, next, last });
+    } else {
+      choice.instruction = instruction;
+      choice.next = next;
+      choice.last = last;
+    }
   }
 
   /** Continues until the match fails or succeeds, recording alternatives as choices. */
@@ -141,7 +157,6 @@ export class CountingExpression {
     text: string,
     from: number,
     begin: number,
-    choices: Choice[],
   ): number {
     let at = from;
     let next = begin;
@@ -155,11 +170,11 @@ export class CountingExpression {
           next = instruction.to;
           break;
         case "split":
-          choices.push({ instruction: instruction.second, next: at, last: at });
+          this.#choose(instruction.second, at, at);
           next = instruction.first;
           break;
         case "span":
-          at = this.#takeSpan(instruction, text, at, ++next, choices);
+          at = this.#takeSpan(instruction, text, at, ++next);
           break;
         default:
           if (!this.#holds(instruction, text, at)) return NO_MATCH;
@@ -178,7 +193,6 @@ export class CountingExpression {
     text: string,
     from: number,
     next: number,
-    choices: Choice[],
   ): number {
     let at = from;
     let count = 0;
@@ -193,13 +207,7 @@ export class CountingExpression {
     if (count < least) return NO_MATCH;
     const best = isGreedy ? at : first;
     const worst = isGreedy ? first : at;
-    if (best !== worst) {
-      choices.push({
-        instruction: next,
-        next: this.#neighbour(text, best, worst),
-        last: worst,
-      });
-    }
+    if (best !== worst) this.#choose(next, this.#neighbour(text, best, worst), worst);
     return best;
   }
 
