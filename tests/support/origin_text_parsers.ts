@@ -8,6 +8,7 @@ import { originMetrics } from "../../src/api/origin_metrics.ts";
 import { systemClock } from "../../src/core/clock.ts";
 import { apiDependencies, HERE } from "./api_desk.ts";
 import { ORIGIN, SHORT_HEAD, type TextParser, within } from "./text_parsers.ts";
+import { requestWith } from "./web_parsers.ts";
 
 /** An origin that gives this answer to every question. */
 function answersWith(type: string, text: string): OriginAnswers {
@@ -25,13 +26,11 @@ function answersWith(type: string, text: string): OriginAnswers {
   });
 }
 
-async function askWith(answer: string, paths: readonly string[], headers: Record<string, string>) {
+async function askWith(answer: string, requests: readonly Request[]): Promise<void> {
   using answers = answersWith("application/json", answer);
   const { handle } = httpApi(apiDependencies({ answers, passes: () => true }));
-  for (const path of paths) {
-    const url = `http://h${path}`;
-    if (!URL.canParse(url)) continue;
-    const response = await handle(new Request(url, { headers }), HERE);
+  for (const request of requests) {
+    const response = await handle(request, HERE);
     await response.body?.cancel();
   }
 }
@@ -51,7 +50,10 @@ export const ORIGIN_TEXT_PARSERS: readonly TextParser[] = [
     name: "figures of origins",
     special: '"{}[]:,',
     texts: ["$", '{"code":0,"data":{"$":1}}', '{"code":0,"data":{"system":{"$":1},"$":"$"}}'],
-    parse: (text) => askWith(text, ["/api/v1/summaries", "/api/v1/rusages", "/api/v1/streams"], {}),
+    parse: (text) => {
+      const names = ["summaries", "rusages", "streams"];
+      return askWith(text, names.map((name) => new Request(`http://h/api/v1/${name}`)));
+    },
   },
   ...[
     "/api/v1/clients/$",
@@ -66,7 +68,8 @@ export const ORIGIN_TEXT_PARSERS: readonly TextParser[] = [
     special: "/?&=%.-",
     texts: ["$", "a$", "/$"],
     parse: (text) => {
-      return askWith("{}", [path.replace("$", () => within(SHORT_HEAD, text))], {});
+      const whole = path.replace("$", () => within(SHORT_HEAD, text));
+      return askWith("{}", [new Request(`http://h${whole}`)]);
     },
   })),
   {
@@ -74,13 +77,10 @@ export const ORIGIN_TEXT_PARSERS: readonly TextParser[] = [
     special: "/:.?#@",
     texts: ["$", "http://$", "http://a/$"],
     parse: async (whole) => {
-      const text = within(SHORT_HEAD, whole);
-      try {
-        new Headers({ referer: text });
-      } catch {
-        return;
-      }
-      await askWith("{}", ["/api/v1/versions?callback=f"], { referer: text, host: "h" });
+      const referer = within(SHORT_HEAD, whole);
+      const url = "http://h/api/v1/versions?callback=f";
+      const request = requestWith(url, { referer, host: "h" });
+      if (request !== undefined) await askWith("{}", [request]);
     },
   },
 ];

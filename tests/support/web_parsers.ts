@@ -31,17 +31,21 @@ async function ask(handle: Handler, path: string, names: readonly string[], whol
   const text = within(SHORT_HEAD, whole);
   const targets = [`/${text}`, `${path}/${text}`, `${path}?token=${text}&limit=${text}`];
   for (const target of targets) {
-    const url = `http://h${target}`;
-    if (URL.canParse(url)) await answerTo(handle, new Request(url));
+    await answerTo(handle, new Request(`http://h${target}`));
   }
   for (const name of names) {
-    const headers = new Headers();
-    try {
-      headers.set(name, text);
-    } catch {
-      continue;
-    }
-    await answerTo(handle, new Request(`http://h${path}`, { headers }));
+    const request = requestWith(`http://h${path}`, { [name]: text });
+    if (request !== undefined) await answerTo(handle, request);
+  }
+}
+
+/** A request; undefined if the platform lets nobody send such fields. */
+export function requestWith(url: string, headers: Record<string, string>): Request | undefined {
+  try {
+    return new Request(url, { headers });
+  } catch (error) {
+    if (error instanceof TypeError) return undefined;
+    throw error;
   }
 }
 
