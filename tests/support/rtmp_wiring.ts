@@ -36,6 +36,12 @@ export class Wiring {
     return join(this.#legs[index]?.told ?? []);
   }
 
+  /** How much the client and its first origin have received. */
+  get bytesTold(): number {
+    const pieces = [...this.#toldClient, ...this.#legs[0]?.told ?? []];
+    return pieces.reduce((sum, { length }) => sum + length, 0);
+  }
+
   /** How many origins the client has been joined to. */
   get origins(): number {
     return this.#legs.length;
