@@ -41,7 +41,9 @@ function isShort(text: string): boolean {
 }
 
 function bytesOf(text: string): Uint8Array {
-  return Uint8Array.from(text, (character) => character.charCodeAt(0));
+  const bytes = new Uint8Array(text.length);
+  for (let at = 0; at < text.length; at++) bytes[at] = text.charCodeAt(at);
+  return bytes;
 }
 
 function pick(random: SeededRandom, texts: readonly string[]): string {
@@ -61,7 +63,9 @@ function damaged(random: SeededRandom, texts: readonly string[]): string {
 
 function noise(random: SeededRandom): string {
   const length = random.below(200);
-  return Array.from({ length }, () => String.fromCharCode(random.below(256))).join("");
+  let text = "";
+  while (text.length < length) text += String.fromCharCode(random.below(256));
+  return text;
 }
 
 /** What the function returns; undefined if it refuses. */
