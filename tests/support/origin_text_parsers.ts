@@ -8,7 +8,7 @@ import { originMetrics } from "../../src/api/origin_metrics.ts";
 import { systemClock } from "../../src/core/clock.ts";
 import { apiDependencies, HERE } from "./api_desk.ts";
 import { ORIGIN, SHORT_HEAD, type TextParser, within } from "./text_parsers.ts";
-import { requestWith } from "./web_parsers.ts";
+import { requestWith, SITE } from "./web_parsers.ts";
 
 /** An origin that gives this answer to every question. */
 function answersWith(type: string, text: string): OriginAnswers {
@@ -52,7 +52,7 @@ export const ORIGIN_TEXT_PARSERS: readonly TextParser[] = [
     texts: ["$", '{"code":0,"data":{"$":1}}', '{"code":0,"data":{"system":{"$":1},"$":"$"}}'],
     parse: (text) => {
       const names = ["summaries", "rusages", "streams"];
-      return askWith(text, names.map((name) => new Request(`http://h/api/v1/${name}`)));
+      return askWith(text, names.map((name) => new Request(`${SITE}/api/v1/${name}`)));
     },
   },
   ...[
@@ -69,7 +69,7 @@ export const ORIGIN_TEXT_PARSERS: readonly TextParser[] = [
     texts: ["$", "a$", "/$"],
     parse: (text) => {
       const whole = path.replace("$", () => within(SHORT_HEAD, text));
-      return askWith("{}", [new Request(`http://h${whole}`)]);
+      return askWith("{}", [new Request(`${SITE}${whole}`)]);
     },
   })),
   {
@@ -78,7 +78,7 @@ export const ORIGIN_TEXT_PARSERS: readonly TextParser[] = [
     texts: ["$", "http://$", "http://a/$"],
     parse: async (whole) => {
       const referer = within(SHORT_HEAD, whole);
-      const url = "http://h/api/v1/versions?callback=f";
+      const url = `${SITE}/api/v1/versions?callback=f`;
       const request = requestWith(url, { referer, host: "h" });
       if (request !== undefined) await askWith("{}", [request]);
     },

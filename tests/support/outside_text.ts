@@ -89,7 +89,9 @@ export async function assertProportional(
     const steps = await count(() => feed(parser, some), most);
     if (steps <= most) {
       at += some.length;
-      if (steps <= most / 2) atOnce = Math.min(2 * atOnce, mostAtOnce);
+      // As many as took half of the limit this time: those beyond it have to be fed again.
+      const enough = Math.floor(some.length * most / 2 / steps);
+      atOnce = Math.max(1, Math.min(2 * some.length, enough, mostAtOnce));
     } else {
       const { text, run } = some[0]!;
       const about = `${text} with ${JSON.stringify(run.slice(0, 2))}: ${steps} steps`;
