@@ -1,6 +1,7 @@
 // A lane worker that fails when told to; replaces the real one.
 
 import { serveLane } from "../../src/lane/serve_lane.ts";
+import { stall } from "./endless_loop.ts";
 
 const FAULTS: Readonly<Record<string, () => void>> = {
   throw: () => {
@@ -8,9 +9,7 @@ const FAULTS: Readonly<Record<string, () => void>> = {
   },
   reject: () => void Promise.reject(new Error("on purpose")),
   vanish: () => (globalThis as unknown as { close(): void }).close(),
-  stall: () => {
-    while (true);
-  },
+  stall,
 };
 
 // Added before the lane's own listener, which would take it for a message from the main thread.

@@ -1,6 +1,8 @@
 // The program with threads that fail when told to by requests to FAULT_PORT; see faults.ts. The
 // real program knows nothing about it.
 
+import { stall } from "./endless_loop.ts";
+
 /** Next to this, bundled or not. */
 const LANE = `./fragile_lane.${import.meta.url.split(".").at(-1)}`;
 const RealWorker = globalThis.Worker;
@@ -25,9 +27,5 @@ Deno.serve({
   else lanes.get(thread!)!.postMessage({ fault });
   return new Response();
 });
-
-function stall(): never {
-  while (true);
-}
 
 await import("../../main.ts");
