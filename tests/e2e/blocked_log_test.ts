@@ -19,9 +19,10 @@ import { PROJECT_FOLDER } from "../support/project.ts";
 import { Registration } from "../support/register.ts";
 import { pause, until, within } from "../support/wait.ts";
 
-/** More requests, with a log line each, than fit into the program's buffer and the pipe. */
-const LINES = 5_500;
-const LONG_ID = "o".repeat(256);
+/** The longest name that an origin may have, in characters of three bytes. */
+const LONG_NAME = "源".repeat(256);
+/** More lines with two such names than fit into the program's buffer and the pipe. */
+const LINES = 1_500;
 
 /** A proxy whose output goes to a pipe that nobody reads. */
 class UnreadProxy implements AsyncDisposable {
@@ -94,7 +95,8 @@ class UnreadProxy implements AsyncDisposable {
     const restart = async () => {
       while (left-- > 0) {
         const pid = String(++this.#restarts);
-        const body = { ip: "127.0.0.1", server: LONG_ID, service: "s", pid, rtmp: ["127.0.0.1:1"] };
+        const names = { server: LONG_NAME, device_id: LONG_NAME };
+        const body = { ip: "127.0.0.1", ...names, service: "s", pid, rtmp: ["127.0.0.1:1"] };
         const request = { method: "POST", body: JSON.stringify(body) };
         const signal = AbortSignal.timeout(5_000);
         const headers = { "content-type": "application/json" };
