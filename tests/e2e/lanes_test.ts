@@ -133,8 +133,14 @@ Deno.test({
 type Phase = (proxy: Proxy, stream: string) => Promise<Disposable>;
 
 const HELLO = Uint8Array.of(3, ...new Uint8Array(1536));
-const PLAY = new Script().command(["connect", 1, { app: "live", tcUrl: "rtmp://127.0.0.1/live" }])
-  .command(["createStream", 2, null]);
+
+/** All that a player sends after its handshake. */
+function playing(stream: string): Uint8Array<ArrayBuffer> {
+  return new Script().command(["connect", 1, { app: "live", tcUrl: "rtmp://127.0.0.1/live" }])
+    .command(["createStream", 2, null])
+    .command(["play", 3, null, stream], { streamId: 1 })
+    .bytes;
+}
 
 async function saying(port: number, bytes: Uint8Array | string): Promise<Disposable> {
   const connection = await Deno.connect({ hostname: "127.0.0.1", port });
@@ -146,15 +152,14 @@ async function saying(port: number, bytes: Uint8Array | string): Promise<Disposa
 const PHASES: Readonly<Record<string, Phase>> = {
   "has connected": ({ ports }) => saying(ports.rtmp, new Uint8Array()),
   "is in its handshake": ({ ports }) => saying(ports.rtmp, HELLO.subarray(0, 700)),
-  "is in its connect command": async ({ ports }) => {
+  "is in its connect command": async ({ ports }, stream) => {
     const peer = await RtmpPeer.connect(ports.rtmp);
-    await peer.say(PLAY.bytes.subarray(0, 40));
+    await peer.say(playing(stream).subarray(0, 40));
     return peer;
   },
   "plays": async ({ ports }, stream) => {
     const peer = await RtmpPeer.connect(ports.rtmp);
-    await peer.say(PLAY);
-    await peer.say(new Script().command(["play", 3, null, stream], { streamId: 1 }));
+    await peer.say(playing(stream));
     await peer.hears("onStatus:NetStream.Play.Start");
     return peer;
   },

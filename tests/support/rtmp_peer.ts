@@ -7,6 +7,9 @@ import { within } from "./wait.ts";
 import { parseCommand } from "../../src/protocol/rtmp/command.ts";
 
 const BLOCK = 1536;
+/** What either side begins with: the version, a time and random bytes, which may all be 0. */
+const GREETING = new Uint8Array(1 + BLOCK);
+GREETING[0] = 3;
 /** Deadline for every wait, milliseconds. */
 const PATIENCE = 10_000;
 
@@ -43,7 +46,7 @@ export class RtmpPeer implements Disposable {
   /** Shakes hands as a client, over a connection that is closed if that fails. */
   static async greet(connection: Deno.Conn): Promise<RtmpPeer> {
     try {
-      await writeAll(connection, Uint8Array.of(3, ...new Uint8Array(BLOCK)));
+      await writeAll(connection, GREETING);
       const answer = await readExactly(connection, 1 + 2 * BLOCK);
       await writeAll(connection, answer.subarray(1, 1 + BLOCK));
       return new RtmpPeer(connection);
@@ -64,8 +67,7 @@ export class RtmpPeer implements Disposable {
     greeting: Uint8Array,
     behind = new Uint8Array(),
   ): Promise<RtmpPeer> {
-    const own = Uint8Array.of(3, ...new Uint8Array(BLOCK));
-    await writeAll(connection, join([own, greeting.subarray(1), behind]));
+    await writeAll(connection, join([GREETING, greeting.subarray(1), behind]));
     await readExactly(connection, BLOCK);
     return new RtmpPeer(connection);
   }
