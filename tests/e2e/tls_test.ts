@@ -233,14 +233,13 @@ Deno.test({
     const world = stack.use(await World.open());
     const origin = stack.use(await NodeMediaServer.open());
     stack.use(await Registration.open([world.proxy], origin));
-    const viewers: Viewer[] = [];
-    for (let index = 0; index < STREAMS; index++) {
+    const viewers = await Promise.all(Array.from({ length: STREAMS }, async (_, index) => {
       const stream = `s${index}`;
       stack.use(await Publisher.publish(world.rtmpsUrl(stream)));
       const isFlv = index % 2 === 0;
       const url = isFlv ? world.httpsUrl(`/live/${stream}.flv`) : world.rtmpsUrl(stream);
-      viewers.push(stack.use(new Viewer(url)));
-    }
+      return stack.use(new Viewer(url));
+    }));
     await Promise.all(viewers.map((viewer) => viewer.moreVideo(5)));
     const before = await world.serial(world.rtmps, "localhost");
     const other = await world.serial(world.rtmps, "tv.example.com");
