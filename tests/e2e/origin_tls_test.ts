@@ -78,10 +78,8 @@ Deno.test({
       await using viewer = new Viewer(proxy.rtmpUrl("show"));
       const flv = `http://127.0.0.1:${proxy.ports.httpServer}/live/show.flv`;
       await using player = new Viewer(flv);
-      for (const one of [viewer, player]) {
-        await one.moreVideo(50);
-        assertContiguous(one.video, 101);
-      }
+      await Promise.all([viewer, player].map((one) => one.moreVideo(50)));
+      for (const { video } of [viewer, player]) assertContiguous(video, 101);
       assert.equal(await failures(proxy), 0);
       const { origins } = JSON.parse(await fetchText(proxy.systemUrl("/api/v1/origins")));
       assert.deepEqual(origins[0].rtmp, [`rtmps://${ip}:${rtmp}`]);
