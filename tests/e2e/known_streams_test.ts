@@ -43,10 +43,10 @@ async function check(variables: Record<string, string>): Promise<void> {
     await Proxy.open({ ...variables, PROXY_LANES: "3", PROXY_ORIGIN_SERVER_TTL: "1h" }),
   );
   const clients = stack.use(new DisposableStack());
-  const sites = [new RtmpOrigin(), new RtmpOrigin()].map((origin, number) => {
-    const gateway = new Gateway(origin.port);
+  const sites = [0, 1].map((number) => {
     // Probes disconnect in the middle of its handshake.
-    stack.defer(() => origin[Symbol.asyncDispose]().catch(() => {}));
+    const origin = stack.use(new RtmpOrigin({ isProbed: true }));
+    const gateway = new Gateway(origin.port);
     return { origin, gateway: stack.use(gateway), name: `site-${number}` };
   });
   for (const { name, gateway } of sites) {

@@ -15,9 +15,7 @@ export interface RtmpOriginOptions {
   readonly ignores?: readonly string[];
   /** How it answers a greeting; properly unless given. */
   readonly greets?: "well" | "never" | "by closing";
-  /**
-   * Whether a proxy probes it, so that connections which end after the greeting are not an error.
-   */
+  /** Whether a proxy probes it, so that connections which end in their greeting are not an error. */
   readonly isProbed?: boolean;
   /** What it sends in one write with its handshake, instead of any answers. */
   readonly eager?: Uint8Array<ArrayBuffer>;
@@ -34,7 +32,8 @@ export class RtmpOrigin implements AsyncDisposable {
   readonly #options: RtmpOriginOptions;
   readonly #listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   readonly #serving: Promise<void>[] = [];
-  readonly #connections: Deno.Conn[] = [];
+  /** Those that are no link, yet or at all. */
+  readonly #connections = new Set<Deno.Conn>();
   readonly #accepting = this.#accept();
   #isClosed = false;
 
@@ -69,6 +68,7 @@ export class RtmpOrigin implements AsyncDisposable {
     this.#listener.close();
     for (const link of this.links) link[Symbol.dispose]();
     for (const connection of this.#connections) connection.close();
+    this.#connections.clear();
     await this.#accepting;
     await Promise.all(this.#serving);
   }
@@ -87,19 +87,33 @@ export class RtmpOrigin implements AsyncDisposable {
   }
 
   async #serve(connection: Deno.TcpConn): Promise<void> {
-    const { greets = "well", eager, isProbed = false } = this.#options;
+    this.#connections.add(connection);
+    let link: RtmpPeer | undefined;
+    try {
+      link = await this.#greet(connection);
+    } catch (error) {
+      this.#close(connection);
+      if (!this.#options.isProbed && !this.#isClosed) throw error;
+    }
+    if (link === undefined) return;
+    this.#connections.delete(connection);
+    this.links.push(link);
+    if (this.#options.eager === undefined) await this.#answer(link);
+  }
+
+  /** @returns undefined if the connection becomes no link */
+  async #greet(connection: Deno.TcpConn): Promise<RtmpPeer | undefined> {
+    const { greets = "well", eager, plays } = this.#options;
     const greeting = await readExactly(connection, GREETING);
     this.greetings++;
-    if (this.#options.plays !== undefined) connection.setNoDelay(true);
-    if (greets === "by closing") return connection.close();
-    if (greets === "never") return void this.#connections.push(connection);
-    const link = await RtmpPeer.accept(connection, greeting, eager).catch((error) => {
-      connection.close();
-      if (!isProbed) throw error;
-    });
-    if (link === undefined) return;
-    this.links.push(link);
-    if (eager === undefined) await this.#answer(link);
+    if (plays !== undefined) connection.setNoDelay(true);
+    if (greets === "by closing") this.#close(connection);
+    return greets === "well" ? await RtmpPeer.accept(connection, greeting, eager) : undefined;
+  }
+
+  /** Closes one that is no link, unless that has been done. */
+  #close(connection: Deno.Conn): void {
+    if (this.#connections.delete(connection)) connection.close();
   }
 
   /** Answers each command as it arrives, up to publish or play. */

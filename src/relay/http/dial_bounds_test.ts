@@ -12,7 +12,7 @@ Deno.test("one request for a file among dead origins costs a bounded number of d
   for (let index = 0; index < 30; index++) await world.addOrigin(`o${index}`, ports);
   assert.equal((await world.ask("/live/film.mp4")).status, 404);
   const dials = await world.metric(UNREACHABLE);
-  assert.equal(dials, MOST_DIALS);
+  assert.ok(dials <= MOST_DIALS && dials > MOST_DIALS - ports.length, `${dials} dials`);
   const origins = await world.registry.origins();
   const setAside = origins.filter(({ setAsideFor }) => setAsideFor.http !== undefined);
   assert.ok(
