@@ -183,7 +183,7 @@ function e2eStep({ suffix, variables, folders = [], isLeftOut = () => false }: M
   const order = [...LONG.filter((file) => files.includes(file)), ...rest];
   const chosen = order.filter((file) => !elsewhere.includes(file) && !isLeftOut(file));
   const step = testStep(`e2e${suffix}`, chosen, PARALLEL);
-  return { ...step, variables, program: "file", jobs: 4, waitsFor: NETWORK_STEPS };
+  return { ...step, variables, program: "file", jobs: 6, waitsFor: NETWORK_STEPS };
 }
 
 function crowdsStep({ suffix, variables, isLeftOut = () => false }: Mode): Step {
