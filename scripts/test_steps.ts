@@ -57,10 +57,13 @@ const ALONE = [
   "tests/contract/tls_test.ts",
   "tests/fuzz/stun_fuzz_test.ts",
 ];
-/** Tests of the whole program with many clients, beside which there is room for few others. */
+/**
+ * Tests of the whole program with many clients, beside which there is room for few others; those that
+ * take longest first.
+ */
 const CROWDS = e2eFiles(
-  ...["lanes", "blocked_log", "lane_failure", "hostile_bytes", "hostile_datagrams"],
-  ...["descriptors", "rtmp_streams", "srt_bounds", "webrtc_sessions"],
+  ...["lanes", "lane_failure", "blocked_log", "webrtc_sessions", "hostile_bytes"],
+  ...["rtmp_streams", "srt_bounds", "hostile_datagrams", "descriptors"],
 );
 /**
  * Tests of the whole program that make networks, at which a browser outside of them gives up what it is
@@ -74,22 +77,21 @@ const OF_OWN_LANES = e2eFiles(
   ...["blocked_log", "hostile_bytes", "hostile_datagrams", "lane_failure", "lanes"],
   ...["lane_watchdog", "udp_lanes"],
 );
-/** Tests of the whole program that take longest, those with a browser apart from each other. */
+/** Tests of the whole program that take longest, in this order; those with a browser not all at once. */
 const LONG = [
   "tests/pages/return_test.ts",
-  ...e2eFiles("srt", "redis", "origin_tls", "http_media"),
+  ...e2eFiles("redis", "origin_tls", "rates", "srt"),
   "tests/console/console_test.ts",
-  ...e2eFiles("rtmp_clients", "webrtc_tcp"),
+  ...e2eFiles("tls", "webrtc_tcp"),
   "tests/pages/live_test.ts",
-  ...e2eFiles(
-    "lane_watchdog",
-    "http_bad_origins",
-    "rates",
-    "frozen_origin",
-    "tls",
-    "origin_failure",
-  ),
-  ...e2eFiles("webrtc"),
+  ...e2eFiles("http_media", "lane_watchdog"),
+  "tests/pages/publish_test.ts",
+  ...e2eFiles("rtmp_clients", "webrtc"),
+  "tests/pages/play_test.ts",
+  ...e2eFiles("http_bad_origins", "http_passing", "frozen_origin", "origin_failure"),
+  "tests/console/media_test.ts",
+  ...e2eFiles("tls_bad_input", "service", "http_bad_clients", "live_streams", "lifecycle"),
+  ...e2eFiles("upgrade", "balancers", "http_fidelity", "reload", "register"),
 ];
 const ALL_BUT_ALONE = ["--parallel", `--ignore=${ALONE.join(",")}`];
 
@@ -146,7 +148,12 @@ export const STEPS: readonly Step[] = [
   },
   // In turn, since the crowds of one mode leave behind ports that cannot be used for a minute.
   ...MODES.flatMap((mode) => [e2eStep(mode), crowdsStep(mode)]),
-  { ...testStep("measured", MEASURED, EVERYTHING), program: "file", waitsFor: ["fuzz"] },
+  {
+    ...testStep("measured", MEASURED, EVERYTHING),
+    program: "file",
+    when: "beside",
+    waitsFor: [`crowds${MODES.at(-1)!.suffix}`],
+  },
   {
     ...testStep("source", e2eFiles("lifecycle", "one_port"), PARALLEL),
     program: "sources",

@@ -87,7 +87,7 @@ Deno.test({
     assert.ok(old.process.running);
 
     // The old one ends as soon as its last stream does, not at the end of its grace time.
-    for (const { process } of [...publishers, ...viewers]) process.signal("SIGINT");
+    await Promise.all([...publishers, ...viewers].map(({ process }) => process.kill()));
     assert.deepEqual(await old.process.end(10_000), { code: 0, signal: null });
     await late[0]!.moreVideo(5);
   },

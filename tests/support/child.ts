@@ -6,6 +6,8 @@ import { until, within } from "./wait.ts";
 /** Set TEST_ECHO=1 to see the output of child processes while a test runs. */
 const ECHO = Deno.env.get("TEST_ECHO") === "1";
 const KEPT_TEXT = 64 * 1024;
+/** Lines of standard error in the error about a process that does not end. */
+const LAST_LINES = 8;
 const END_DEADLINE = 10_000;
 const alive = new Set<number>();
 
@@ -88,9 +90,14 @@ export class Child implements AsyncDisposable {
     await this.ended;
   }
 
-  /** @throws Error with the program's errors when it does not end within `timeout` ms. */
+  /** @throws Error with the program's last errors when it does not end within `timeout` ms. */
   async end(timeout = END_DEADLINE): Promise<ChildEnd> {
-    return await within(`the end of process ${this.pid}`, timeout, this.ended);
+    try {
+      return await within(`the end of process ${this.pid}`, timeout, this.ended);
+    } catch (error) {
+      const last = this.errorText.trimEnd().split("\n").slice(-LAST_LINES);
+      throw new Error([(error as Error).message, ...last].join("\n"));
+    }
   }
 
   /**
