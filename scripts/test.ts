@@ -33,15 +33,15 @@ const EXECUTABLE = "SRS_PROXY_BIN";
 /** Brings what the steps need to start; says so when it cannot. */
 async function prepare(steps: readonly Step[]): Promise<boolean> {
   if (steps.every(({ program }) => program === undefined)) return true;
-  if (!(await setUp())) return false;
-  await bundleConsole(resolve(ROOT, "dist/console"));
   // What tests start is fetched here, so that no test's deadline pays for it.
   const packages = [["main.ts"], NODE_MEDIA_SERVER_PACKAGE, WERIFT_PACKAGE];
-  for (const args of packages) {
-    if (!(await runDeno(["cache", ...args], { timeout: 5 * MINUTE }))) return false;
-  }
-  await installPlaywright();
-  return true;
+  const done = await Promise.all([
+    setUp(),
+    bundleConsole(resolve(ROOT, "dist/console")).then(() => true),
+    installPlaywright().then(() => true),
+    ...packages.map((args) => runDeno(["cache", ...args], { timeout: 5 * MINUTE })),
+  ]);
+  return done.every((isDone) => isDone);
 }
 
 /** What all test processes of a run share: prepared files, and a bundled program. */

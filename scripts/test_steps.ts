@@ -100,6 +100,8 @@ interface Mode {
   /** Added to the names of its steps. */
   readonly suffix: string;
   readonly variables: string;
+  /** Files of `e2e` that run at one time. */
+  readonly jobs: number;
   /** Folders without the tests of the whole program. */
   readonly folders?: readonly string[];
   readonly isLeftOut?: (file: string) => boolean;
@@ -110,16 +112,18 @@ const MODES: readonly Mode[] = [
   {
     suffix: "",
     variables: "PROXY_LANES=3",
+    jobs: 6,
     folders: ["tests/pages", "tests/console", "tests/packaging"],
   },
   // As the program is on one core.
   {
     suffix: "-one-lane",
     variables: "PROXY_LANES=1",
+    jobs: 7,
     isLeftOut: (file) => OF_OWN_LANES.includes(file),
   },
   // As it is where there is no C library.
-  { suffix: "-engine", variables: "PROXY_ENGINE=deno" },
+  { suffix: "-engine", variables: "PROXY_ENGINE=deno", jobs: 7 },
 ];
 
 const NETWORK_STEPS = MODES.map(({ suffix }) => `networks${suffix}`);
@@ -129,7 +133,6 @@ export const STEPS: readonly Step[] = [
   checkStep("lint", ["lint"]),
   { ...checkStep("types", ["check", "."]), when: "background" },
   checkStep("layers", ["run", "--allow-read", "scripts/check_layers.ts"]),
-  { ...testStep("alone", ALONE, EVERYTHING), when: "beside" },
   ...MODES.map(networksStep),
   // With the examples in comments; Deno's type check takes what an example does not import for unused.
   {
@@ -141,6 +144,7 @@ export const STEPS: readonly Step[] = [
     program: "chosen",
     jobs: 3,
   },
+  { ...testStep("alone", ALONE, EVERYTHING), waitsFor: NETWORK_STEPS },
   {
     ...testStep("fuzz", ["tests/fuzz"], [...ALL_BUT_ALONE, ...INSIDE]),
     jobs: 2,
@@ -148,16 +152,18 @@ export const STEPS: readonly Step[] = [
   },
   // In turn, since the crowds of one mode leave behind ports that cannot be used for a minute.
   ...MODES.flatMap((mode) => [e2eStep(mode), crowdsStep(mode)]),
+  // Beside the smallest of crowds: it measures memory.
   {
     ...testStep("measured", MEASURED, EVERYTHING),
     program: "file",
     when: "beside",
-    waitsFor: [`crowds${MODES.at(-1)!.suffix}`],
+    waitsFor: ["e2e-one-lane"],
   },
   {
     ...testStep("source", e2eFiles("lifecycle", "one_port"), PARALLEL),
     program: "sources",
-    jobs: 2,
+    when: "beside",
+    waitsFor: ["alone"],
   },
 ];
 
@@ -180,7 +186,7 @@ function networksStep({ suffix, variables }: Mode): Step {
 }
 
 /** The tests of the whole program that need no machine for themselves, most of whose time is waiting. */
-function e2eStep({ suffix, variables, folders = [], isLeftOut = () => false }: Mode): Step {
+function e2eStep({ suffix, variables, folders = [], jobs, isLeftOut = () => false }: Mode): Step {
   const elsewhere = [...CROWDS, ...NETWORKS, ...MEASURED];
   const files = [...folders, "tests/e2e"].flatMap((folder) => {
     return Array.from(Deno.readDirSync(`${ROOT}/${folder}`), ({ name }) => `${folder}/${name}`);
@@ -190,7 +196,7 @@ function e2eStep({ suffix, variables, folders = [], isLeftOut = () => false }: M
   const order = [...LONG.filter((file) => files.includes(file)), ...rest];
   const chosen = order.filter((file) => !elsewhere.includes(file) && !isLeftOut(file));
   const step = testStep(`e2e${suffix}`, chosen, PARALLEL);
-  return { ...step, variables, program: "file", jobs: 6, waitsFor: NETWORK_STEPS };
+  return { ...step, variables, program: "file", jobs, waitsFor: NETWORK_STEPS };
 }
 
 function crowdsStep({ suffix, variables, isLeftOut = () => false }: Mode): Step {
