@@ -8,7 +8,7 @@ import { megabytesOf } from "../support/proxy_figures.ts";
 import { heartbeatOf, sendHeartbeat } from "../support/register.ts";
 import { until } from "../support/wait.ts";
 
-const PLAYERS = 2_000;
+const PLAYERS = 4_000;
 /** Kilobytes. The bench's bound is 12, for 5,000 who share what a lane takes once. */
 const MOST = 16;
 
