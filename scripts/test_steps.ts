@@ -160,7 +160,7 @@ export const STEPS: readonly Step[] = [
     waitsFor: ["e2e-one-lane"],
   },
   {
-    ...testStep("source", e2eFiles("lifecycle", "one_port"), PARALLEL),
+    ...testStep("source", e2eFiles("lifecycle"), EVERYTHING),
     program: "sources",
     when: "beside",
     waitsFor: ["alone"],
