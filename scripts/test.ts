@@ -134,19 +134,32 @@ async function tellOutput(process: Deno.ChildProcess): Promise<Deno.CommandStatu
   return output;
 }
 
+/** What tests need: whether it is there, and whether there is a compiled file. */
+interface Preparation {
+  readonly isDone: boolean;
+  readonly isCompiled: boolean;
+}
+
+/** Prepares what tests need. @param stack gets what must be disposed of in the end */
+async function makeReady(
+  steps: readonly Step[],
+  stack: AsyncDisposableStack,
+): Promise<Preparation> {
+  if (!(await prepare(steps))) return { isDone: false, isCompiled: false };
+  if (steps.some(({ program }) => program)) stack.use(await openShared());
+  const wantsFile = steps.some(({ program }) => program === "file");
+  return { isDone: true, isCompiled: wantsFile && await compile() };
+}
+
 /** Runs the chosen steps, whatever fails, and returns the exit code. */
 async function main(args: readonly string[]): Promise<number> {
   const steps = chooseSteps(args);
   let total = NOTHING;
   const failed: string[] = [];
-  if (!(await prepare(steps))) {
-    say(`\n${summaryLine(FAILED)}`);
-    return 1;
-  }
-  await using _shared = steps.some(({ program }) => program) ? await openShared() : undefined;
+  await using stack = new AsyncDisposableStack();
+  const preparation = makeReady(steps, stack);
   const ofFile = steps.filter(({ program }) => program === "file").map(({ name }) => name);
   const wantsFile = ofFile.length > 0;
-  const isCompiled = wantsFile && await compile();
   const runStep = async (step: Step) => {
     const startedAt = performance.now();
     say(`\n== ${step.name}${step.when ? ` (${step.when})` : ""}`);
@@ -160,8 +173,11 @@ async function main(args: readonly string[]): Promise<number> {
   const start = async (step: Step, before?: Promise<void>) => {
     const { program, waitsFor = [] } = step;
     await Promise.all([before, ...waitsFor.map((other) => runs.get(other))]);
-    // Without a compiled file the other steps are about the sources already.
-    if (program === "sources" && wantsFile && !isCompiled) return;
+    if (step.isTests || step.when) {
+      const { isDone, isCompiled } = await preparation;
+      // Without a compiled file the other steps are about the sources already.
+      if (!isDone || program === "sources" && wantsFile && !isCompiled) return;
+    }
     await runStep(step);
   };
   const ends: Partial<Record<"main" | "background", Promise<void>>> = {};
@@ -172,6 +188,11 @@ async function main(args: readonly string[]): Promise<number> {
     if (queue) ends[queue] = run;
   }
   await Promise.all(runs.values());
+  const { isDone, isCompiled } = await preparation;
+  if (!isDone) {
+    total = addCounts(total, FAILED);
+    failed.push("what tests need is not there");
+  }
   if (failed.length > 0) say(`\nFailed:\n${failed.join("\n")}`);
   if (isCompiled) {
     say(`\nThe steps ${ofFile.join(" and ")} have tested ${Deno.env.get(EXECUTABLE)}`);
