@@ -168,12 +168,13 @@ Deno.test("SRT over IPv6, to an origin at an IPv6 address", async () => {
 
 Deno.test("SRT over a line that loses 2 %: no gaps that the line alone would not cause", async () => {
   const file = await testFile();
-  // Time for repetitions, on a busy machine too.
+  // Time for repetitions, on a busy machine too. What is on its way when a caller ends may be lost.
   const options = { latency: 2_000_000 };
+  const seconds = 12;
   const send = async (target: number, receiver: SrtReceiver, seed: number) => {
     await using line = new LossyUdp({ to: target, perMille: 20, seed });
     const url = srtUrl(line.port, options);
-    await using caller = publish(url, "#!::r=live/show,m=publish", { file, seconds: SECONDS });
+    await using caller = publish(url, "#!::r=live/show,m=publish", { file, seconds });
     const seen = checkContinuity(await receiver.received());
     assert.ok(line.lost > 0, `nothing of ${line.seen} was lost: ${caller.errorText}`);
     return seen;
@@ -189,8 +190,7 @@ Deno.test("SRT over a line that loses 2 %: no gaps that the line alone would not
     send(proxy.ports.srt, proxied.receiver, 7),
   ]);
   assert.ok(withProxy.errors <= without.errors, `${withProxy.errors} gaps, ${without.errors}`);
-  // How much is still on its way when a caller ends depends on how busy the machine is.
-  assert.ok(withProxy.packets > without.packets / 2, `${withProxy.packets} packets`);
+  assert.ok(withProxy.packets > without.packets * 0.8, `${withProxy.packets} packets`);
 });
 
 Deno.test({

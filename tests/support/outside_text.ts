@@ -23,7 +23,7 @@ const ORDINARY = "a";
 /**
  * One in this many of the characters without a meaning is tried, unless SRS_PROXY_FUZZ_ALL is set.
  */
-const SAMPLE = Deno.env.has("SRS_PROXY_FUZZ_ALL") ? 1 : 8;
+const SAMPLE = Deno.env.has("SRS_PROXY_FUZZ_ALL") ? 1 : 4;
 
 /**
  * What the runs for a place are made of: each character, and pairs of characters with a meaning
