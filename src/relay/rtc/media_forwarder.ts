@@ -3,9 +3,7 @@
 // back. Everything from an address that has proved itself is passed on unread, as is everything its
 // origin sends. Only signed requests renew consent (RFC 7675).
 
-import type { Address } from "../../core/address.ts";
 import { ProtocolError, toProxyError } from "../../core/errors.ts";
-import type { Transport } from "../../core/fleet.ts";
 import type { Datagram, UdpEngine, UdpLink } from "../../net/udp/port.ts";
 import { fromRawAddress } from "../../net/udp/raw_address.ts";
 import { isMedia, isStun, showsKeys } from "../../protocol/rtc/demux.ts";
@@ -20,6 +18,7 @@ import type { DropReason } from "../udp/figures.ts";
 import type { Forwarder, ForwarderParts } from "../udp/forwarder.ts";
 import { Traffic } from "../udp/traffic.ts";
 import type { ClientConnections, ConnectionForwarder } from "./client_connection.ts";
+import type { ClientPlace } from "./client_location.ts";
 import { KnownUsers } from "./known_users.ts";
 import type { MediaCommand, MediaEnd, MediaInit, MediaReport } from "./media_messages.ts";
 import type { ClientConnection, MediaPath, MediaSession } from "./media_path.ts";
@@ -266,7 +265,7 @@ export class MediaForwarder implements Forwarder<MediaCommand>, ConnectionForwar
     } else if (!isHeard) this.#end(session, "origin_gone");
   }
 
-  /** Reports where the client is, if that is not where it was. */
+  /** Reports where the client's media flows, if that is not where it did. */
   #locate(session: MediaSession): void {
     let [location, most]: [MediaPath | undefined, number] = [undefined, 0];
     for (const path of session.paths) {
@@ -275,7 +274,8 @@ export class MediaForwarder implements Forwarder<MediaCommand>, ConnectionForwar
     }
     if (location === session.location) return;
     session.location = location;
-    if (location) this.#report({ type: "located", user: session.user, ...placeOf(location) });
+    const place = location && placeOf(location);
+    this.#report({ type: "located", user: session.user, place });
   }
 
   #end(session: MediaSession, reason: MediaEnd): void {
@@ -285,7 +285,7 @@ export class MediaForwarder implements Forwarder<MediaCommand>, ConnectionForwar
 }
 
 /** The address of a path's client, and its transport. */
-function placeOf({ client, connection }: MediaPath): { client: Address; transport: Transport } {
+function placeOf({ client, connection }: MediaPath): ClientPlace {
   return { client: fromRawAddress(client), transport: connection === undefined ? "udp" : "tcp" };
 }
 

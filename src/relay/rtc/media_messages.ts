@@ -2,7 +2,7 @@
 
 import type { LabelValue } from "../../core/metric_table.ts";
 import type { Address } from "../../core/address.ts";
-import type { Transport } from "../../core/fleet.ts";
+import type { ClientPlace } from "./client_location.ts";
 import type { KnownUsersMemory } from "./known_users.ts";
 import type { SessionCommand, SessionReport } from "../udp/messages.ts";
 
@@ -60,21 +60,15 @@ export type MediaReport =
   /** A client asks for this session, which the lane does not know. */
   | { readonly type: "wanted"; readonly user: string }
   /** The first address of a client in this lane has proved itself. */
-  | {
-    readonly type: "started";
-    readonly user: string;
-    readonly client: Address;
-    readonly transport: Transport;
-  }
+  | { readonly type: "started"; readonly user: string } & ClientPlace
   /**
    * Of a client's addresses in this lane, most of what is more than connectivity checks has flowed at
-   * that one since about a second, unlike before.
+   * that one since about a second, unlike before; or nothing at any of them.
    */
   | {
     readonly type: "located";
     readonly user: string;
-    readonly client: Address;
-    readonly transport: Transport;
+    readonly place: ClientPlace | undefined;
   }
   /** The client is at that address: a handshake there has been completed. */
   | { readonly type: "keyed"; readonly user: string; readonly client: Address };

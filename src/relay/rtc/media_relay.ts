@@ -3,18 +3,12 @@
 // for nothing here. A lane learns of a session when the session's client sends a request there;
 // with several addresses a client may be in several lanes.
 
-import { formatAddress } from "../../core/endpoint.ts";
 import { ProxyError, toProxyError } from "../../core/errors.ts";
 import { ExpiringMap } from "../../core/expiring_map.ts";
-import type {
-  Resolver,
-  RoamingSessionLog,
-  RtcSession,
-  RtcSessions,
-  SessionMoved,
-} from "../../core/contracts.ts";
+import type { Resolver, RoamingSessionLog, RtcSession, RtcSessions } from "../../core/contracts.ts";
 import { TokenBucket } from "../../core/token_bucket.ts";
 import { type OwnReport, UdpFront, type UdpFrontOptions, type UdpSession } from "../udp/front.ts";
+import { ClientLocation, type Location } from "./client_location.ts";
 import { KnownUsers, type KnownUsersMemory, knownUsersMemory } from "./known_users.ts";
 import type {
   AgreedSession,
@@ -69,13 +63,12 @@ interface OpenSession extends UdpSession<string> {
   startBy: number;
   /** Why the lanes have been told to end it. */
   ending: MediaEnd | undefined;
-  /** Where the client is, since its media flows; its stream is held at its origin from then on. */
-  location: Location | undefined;
+  /** Where the client is, once it has begun; its stream is held at its origin from then on. */
+  readonly location: ClientLocation;
 }
 
 type Started = Extract<MediaReport, { type: "started" }>;
 type Located = Extract<MediaReport, { type: "located" }>;
-type Location = Omit<SessionMoved, "session">;
 
 /** A bound UDP port for the media of all WebRTC sessions. */
 export class RtcMediaRelay
@@ -205,7 +198,7 @@ export class RtcMediaRelay
       agreed: { user, password, media, otherMedia, isCounted: place.client !== undefined, before },
       ...{ parts: new Map(), flows: new Map(), started: new Set(), bytesIn: 0, bytesOut: 0 },
       startBy: this.#options.clock.now() + this.#limits.startTimeout,
-      ...{ ending: undefined, location: undefined },
+      ...{ ending: undefined, location: new ClientLocation() },
     };
     this.sessions.set(session.id, session);
     this.#byUser.set(user, session);
@@ -231,7 +224,7 @@ export class RtcMediaRelay
   protected override take(lane: number, report: OwnReport<MediaReport>): void {
     if (report.type === "wanted") this.#wanted(lane, report.user);
     else if (report.type === "started") this.#started(lane, report);
-    else if (report.type === "located") this.#located(report);
+    else if (report.type === "located") this.#located(lane, report);
     else this.#byUser.get(report.user)?.place.proved(report.client.host);
   }
 
@@ -281,10 +274,9 @@ export class RtcMediaRelay
     const session = this.#byUser.get(report.user);
     if (session === undefined) return;
     session.started.add(lane);
-    if (session.location || session.ending !== undefined) return;
+    if (session.location.current || session.ending !== undefined) return;
     session.place.begun(report.client.host);
-    session.location = locationOf(report);
-    this.#begin(session, session.location);
+    this.#begin(session, session.location.begin(report));
   }
 
   #begin(session: OpenSession, location: Location): void {
@@ -298,14 +290,20 @@ export class RtcMediaRelay
     this.tasks.run(() => this.#keepRecord(rtc));
   }
 
-  /** What flows is not where it was, or it is in another lane. */
-  #located(report: Located): void {
-    const session = this.#byUser.get(report.user);
-    if (session?.location === undefined) return;
-    const { client, transport } = locationOf(report);
-    if (session.location.client === client && session.location.transport === transport) return;
-    session.location = { client, transport };
-    this.#options.sessions.moved({ session: session.id, client, transport });
+  #located(lane: number, { user, place }: Located): void {
+    const session = this.#byUser.get(user);
+    if (session === undefined) return;
+    session.location.told(lane, place);
+    this.#locate(session);
+  }
+
+  protected override flowed(session: OpenSession): void {
+    if (session.location.lanes > 1) this.#locate(session);
+  }
+
+  #locate({ id: session, location, flows, ending }: OpenSession): void {
+    const moved = ending === undefined ? location.moved(flows) : undefined;
+    if (moved) this.#options.sessions.moved({ session, ...moved });
   }
 
   /** Holds the stream at the session's origin. Without a registry the session continues. */
@@ -321,9 +319,11 @@ export class RtcMediaRelay
   /** A session ends when the last lane with its client has ended it. */
   protected override partEnded(session: OpenSession, lane: number, reason: MediaEnd): void {
     const wasStarted = session.started.delete(lane);
+    session.location.told(lane, undefined);
+    this.#locate(session);
     if (session.parts.size === 0) {
       // A session that had not begun when its lane failed may begin in another one.
-      const isOver = reason !== "lane_failed" || session.location !== undefined;
+      const isOver = reason !== "lane_failed" || session.location.current !== undefined;
       if (isOver || session.ending !== undefined) this.#over(session, session.ending ?? reason);
     } else if (wasStarted && session.started.size === 0) this.endAll(session, reason);
   }
@@ -336,7 +336,7 @@ export class RtcMediaRelay
     this.#users.remove(user);
     this.checkIdle();
     place[Symbol.dispose]();
-    if (location === undefined) {
+    if (location.current === undefined) {
       if (place.client !== undefined) this.#late.set(user, place.client, this.#options.clock.now());
       // Its media may have moved to another proxy, which keeps the record.
       this.#options.metrics.count("srs_proxy_rtc_sessions_unused_total", { reason });
@@ -352,7 +352,7 @@ export class RtcMediaRelay
   #sweep(): void {
     const now = this.#options.clock.now();
     for (const session of this.sessions.values()) {
-      if (session.location === undefined && now > session.startBy) {
+      if (session.location.current === undefined && now > session.startBy) {
         this.endAll(session, "never_started");
       }
     }
@@ -361,7 +361,7 @@ export class RtcMediaRelay
   #renew(): void {
     this.#late.expire(this.#options.clock.now());
     for (const { rtc, location } of this.sessions.values()) {
-      if (location) this.tasks.run(() => this.#keepRecord(rtc));
+      if (location.current) this.tasks.run(() => this.#keepRecord(rtc));
     }
   }
 
@@ -376,8 +376,4 @@ export class RtcMediaRelay
       this.#options.metrics.count("srs_proxy_registry_errors_total");
     }
   }
-}
-
-function locationOf({ client, transport }: Started | Located): Location {
-  return { client: formatAddress(client), transport };
 }

@@ -205,6 +205,7 @@ export abstract class UdpFront<
       if (!session?.parts.has(lane)) return;
       session.flows.set(lane, flowed);
       this.#tellFlowed(session);
+      this.flowed(session);
     });
   }
 
@@ -252,6 +253,9 @@ export abstract class UdpFront<
 
   /** A lane's part of a session has ended, or the lane itself. */
   protected abstract partEnded(session: Session, lane: number, reason: Reason | FrontEnd): void;
+
+  /** A lane has reported what has flowed in its part of a session. */
+  protected flowed(_session: Session): void {}
 
   /** Handles a report that only this protocol's forwarders send. */
   protected abstract take(lane: number, report: OwnReport<Report>): void;
