@@ -60,7 +60,7 @@ export class NetworkNamespace implements AsyncDisposable {
   }
 
   /**
-   * Silently drops matching packets on their way from inside to the machine.
+   * Silently drops matching packets on their way from inside to the machine, and no others.
    *
    * @param match an nftables match: `meta l4proto udp`
    */
@@ -68,7 +68,9 @@ export class NetworkNamespace implements AsyncDisposable {
     const rules = this.#folder.file("rules.nft");
     await Deno.writeTextFile(
       rules,
-      `table netdev test {
+      `table netdev test
+delete table netdev test
+table netdev test {
   chain lost {
     type filter hook egress device ${this.#cable} priority 0;
     ${match} counter drop
@@ -79,7 +81,12 @@ export class NetworkNamespace implements AsyncDisposable {
     await this.#run("nft", "-f", rules);
   }
 
-  /** How many packets have been dropped. */
+  /** Drops nothing any more. */
+  async heal(): Promise<void> {
+    await this.#run("nft", "delete", "table", "netdev", "test");
+  }
+
+  /** How many packets have been dropped since the last call of `lose`. */
   async lost(): Promise<number> {
     const text = await this.#run("nft", "list", "table", "netdev", "test");
     return Number(/counter packets (\d+)/.exec(text)?.[1]);

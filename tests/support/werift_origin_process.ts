@@ -13,6 +13,7 @@ interface Werift {
 
 interface Connection {
   readonly dtlsTransports: readonly DtlsTransport[];
+  readonly iceTransports: readonly { readonly connection: IceAgent }[];
   readonly onTrack: { subscribe(take: (track: Track) => void): void };
   readonly localDescription?: { readonly sdp: string };
   readonly iceConnectionState: string;
@@ -22,6 +23,17 @@ interface Connection {
   createAnswer(): Promise<unknown>;
   setLocalDescription(description: unknown): Promise<void>;
   close(): Promise<void>;
+}
+
+interface IceAgent {
+  /** Where it sends, chosen by the client. */
+  nominated: { readonly remoteAddr: readonly [host: string, port: number] } | undefined;
+  /** Takes a request that proves its sender. */
+  checkIncoming(
+    request: { readonly attributesKeys: readonly string[] },
+    sender: readonly [host: string, port: number],
+    ...others: readonly unknown[]
+  ): void;
 }
 
 interface DtlsTransport {
@@ -75,7 +87,23 @@ async function answer(connection: Connection, offer: string): Promise<string> {
   await connection.setRemoteDescription({ type: "offer", sdp });
   await connection.setLocalDescription(await connection.createAnswer());
   connection.dtlsTransports.forEach(ignoreRepetitions);
+  for (const { connection: agent } of connection.iceTransports) followNominations(agent);
   return connection.localDescription!.sdp;
+}
+
+/**
+ * Sends to the address that the client nominated last. werift would stay with the first one, so a
+ * browser whose first answer over UDP comes late would be sent everything over TCP.
+ */
+function followNominations(agent: IceAgent): void {
+  const take = agent.checkIncoming;
+  agent.checkIncoming = (request, sender, ...others) => {
+    const isElsewhere = agent.nominated?.remoteAddr.join() !== sender.join();
+    if (isElsewhere && request.attributesKeys.includes("USE-CANDIDATE")) {
+      agent.nominated = undefined;
+    }
+    take.call(agent, request, sender, ...others);
+  };
 }
 
 /**
