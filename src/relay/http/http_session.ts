@@ -1,11 +1,11 @@
 // One request for media, from choosing an origin to the last byte of the response. Knows the
 // registry only as the Resolver.
 
-import { endedBy, isEnding } from "../../core/ended_by.ts";
+import { endedBy, isAboutOrigin, isEnding } from "../../core/ended_by.ts";
 import { ProxyError, toProxyError } from "../../core/errors.ts";
 import { formatAddress } from "../../core/endpoint.ts";
 import { type LabelValue, statusClass } from "../../core/metric_table.ts";
-import type { EndedBy, TriedOrigin } from "../../core/contracts.ts";
+import type { EndedBy } from "../../core/contracts.ts";
 import type { Origin } from "../../core/origin.ts";
 import { ConnectionFlow } from "../../net/connection_flow.ts";
 import { StallWatch } from "../../net/stall_watch.ts";
@@ -16,11 +16,12 @@ import type { HttpResponse } from "../../protocol/http/response.ts";
 import { NotOffered } from "./not_offered.ts";
 import { BodyPump, type PumpEnd } from "./body_pump.ts";
 import { corsFields, framingOf, REPRESENTATION, responseFields } from "./fields.ts";
-import { type OutgoingRequest, outgoingRequest } from "../../http1/outgoing_request.ts";
+import { outgoingRequest } from "../../http1/outgoing_request.ts";
 import { readBody } from "../../http1/read_body.ts";
 import type { Forwarded, Forwarder } from "../../http1/forward.ts";
 import type { HttpExchange } from "../../http1/exchange.ts";
 import type { MediaRequest } from "./media_request.ts";
+import { MediaSearch } from "./media_search.ts";
 import type { OriginPool } from "../../http1/origin_pool.ts";
 import { MAX_LENGTH, rewriteBody } from "./playlist.ts";
 import type { HttpDependencies } from "./dependencies.ts";
@@ -49,13 +50,8 @@ export class HttpSession {
   readonly #services: MediaServices;
   readonly #exchange: HttpExchange;
   readonly #media: MediaRequest;
-  /** Aborted when it ends; absent once an origin has answered. */
-  #gone: AbortController | undefined = new AbortController();
-  readonly #tried: TriedOrigin[] = [];
+  readonly #search: MediaSearch;
   #ended: EndReason | undefined;
-  /** The origin being asked, and the controller that leaves it for another one. */
-  #asked: string | undefined;
-  #elsewhere: AbortController | undefined;
   #forwarded: Pick<Forwarded, "origin" | "link"> | undefined;
   /** Measures what flows, once it has been logged as a session. */
   #flow: ConnectionFlow | undefined;
@@ -68,6 +64,7 @@ export class HttpSession {
     this.#exchange = exchange;
     this.#media = media;
     this.id = services.deps.newSession();
+    this.#search = new MediaSearch(services, media, this.id);
     this.#countedBytes = exchange.connection.bytesOut;
     this.#stall = new StallWatch(exchange.connection);
   }
@@ -75,11 +72,6 @@ export class HttpSession {
   /** Whether it is a live stream, which may go on while the process drains. */
   get isLive(): boolean {
     return this.#media.kind === "live" || this.#flow !== undefined;
-  }
-
-  /** Whether the resolver chooses the origin, and must be told the outcome. */
-  get #isResolved(): boolean {
-    return this.#media.originTag === undefined && this.#media.kind !== "part";
   }
 
   /** Whether it is waiting for a live stream that has not begun. */
@@ -98,7 +90,7 @@ export class HttpSession {
     } catch (thrown) {
       await this.#refuse(this.#endedBefore() ?? await this.#explain(toProxyError(thrown)));
     } finally {
-      if (this.#isResolved) deps.resolver.release(this.id);
+      if (this.#search.isResolved) deps.resolver.release(this.id);
       this.#countBytes();
       this.#services.over(this);
     }
@@ -112,15 +104,16 @@ export class HttpSession {
   }
 
   /**
-   * Ends the session from outside, with a last chunk if the client keeps reading. If the reason is
-   * `stream_moved` and it is still waiting, it follows its stream instead.
+   * Ends the session from outside, with a last chunk if the client keeps reading. If no origin has
+   * answered yet and the reason is the one being asked, another one is asked instead.
    */
   end(reason: EndReason): void {
     if (this.#ended !== undefined) return;
-    if (reason === "stream_moved" && this.#isWaiting) return this.#elsewhere?.abort();
+    const isUnanswered = this.#forwarded === undefined;
+    if (isUnanswered && isAboutOrigin(reason)) return this.#search.leaveOrigin(reason);
     this.#ended = reason;
     this.#exchange.keepAlive = false;
-    this.#gone?.abort();
+    this.#search.end();
     this.#forwarded?.link.connection.close();
     if (this.#exchange.connection.isWriting) this.#exchange.connection.close();
   }
@@ -145,7 +138,7 @@ export class HttpSession {
     const stalledFor = this.#stall.sweep(elapsed);
     client.active = false;
     if (origin !== undefined) origin.active = false;
-    if (this.#isWaiting && this.#asked !== undefined) this.#follow();
+    if (this.#isWaiting) this.#search.follow();
     if (stalledFor >= stall) this.end("stalled");
     else if (this.#quietFor >= idle) this.end("idle");
   }
@@ -160,10 +153,9 @@ export class HttpSession {
     const { peer, isSecure } = connection;
     const startedAt = deps.clock.now();
     const changes = { query, readable: isPlaylist, peer, isSecure, trustedProxies, hopMark };
-    const forwarded = await this.#forward(outgoingRequest(request, changes), this.#gone!.signal);
+    const forwarded = await this.#search.run(outgoingRequest(request, changes));
     const { origin, link } = forwarded;
     this.#forwarded = { origin, link };
-    this.#gone = this.#elsewhere = undefined;
     const seconds = (deps.clock.now() - startedAt) / 1000;
     deps.metrics.observe("srs_proxy_first_byte_seconds", seconds, { protocol: "http" });
     if (forwarded.response.status === 404) await this.#requireOffered();
@@ -173,56 +165,11 @@ export class HttpSession {
     else return this.#passOn(forwarded, isContent && mayBeLive);
   }
 
-  /**
-   * A player that arrives before the publisher waits at the origin, as with SRS. If the publisher
-   * then connects to another origin, the request is repeated there.
-   */
-  async #forward(request: OutgoingRequest, gone: AbortSignal): Promise<Forwarded> {
-    const waits = this.#media.kind === "live" ? { patience: Infinity } : {};
-    while (true) {
-      this.#elsewhere = new AbortController();
-      const elsewhere = this.#elsewhere.signal;
-      try {
-        return await this.#services.forwarder.forward(request, {
-          ...waits,
-          choose: (failed) => this.#chooseOrigin(failed),
-          failed: (origin, { code }) => this.#tried.push({ origin, code }),
-          gone: AbortSignal.any([gone, elsewhere]),
-        });
-      } catch (error) {
-        if (!elsewhere.aborted || gone.aborted) throw error;
-      }
-    }
-  }
-
-  /** Leaves an origin without the stream if the stream is live at another one. */
-  async #follow(): Promise<void> {
-    const owner = await this.#services.deps.resolver.owner(this.#media.key.key).catch(() => {});
-    const isElsewhere = owner?.live && owner.origin.id !== this.#asked;
-    if (isElsewhere && this.#forwarded === undefined) this.#elsewhere?.abort();
-  }
-
   /** A 404 from an origin that serves the stream means that it does not offer this format. */
   async #requireOffered(): Promise<void> {
     const { resolver } = this.#services.deps;
-    if (!this.#isResolved || !(await resolver.owner(this.#media.key.key))?.live) return;
+    if (!this.#search.isResolved || !(await resolver.owner(this.#media.key.key))?.live) return;
     throw new NotOffered(extensionOf(this.#exchange.request.path));
-  }
-
-  async #chooseOrigin(failed: readonly string[]): Promise<Origin> {
-    const origin = await this.#findOrigin(failed);
-    this.#asked = origin.id;
-    return origin;
-  }
-
-  #findOrigin(failed: readonly string[]): Promise<Origin> {
-    const { resolver } = this.#services.deps;
-    const { key: { key: stream }, originTag } = this.#media;
-    if (!this.#isResolved) {
-      return resolver.locate({ stream, originTag, protocol: "http", failed });
-    }
-    const session = this.id;
-    return resolver.resolve({ stream, protocol: "http", intent: "play", session, failed });
   }
 
   async #answerPlaylist(forwarded: Forwarded, kind: "hls" | "dash"): Promise<void> {
@@ -234,7 +181,7 @@ export class HttpSession {
     });
     if (response.reusable) pool.give(link);
     else link.connection.close();
-    if (this.#isResolved) deps.resolver.confirm(this.id);
+    if (this.#search.isResolved) deps.resolver.confirm(this.id);
     const target = {
       spbhid: encodeSpbhid({ key: this.#media.key, origin: origin.id }),
       clientHost: this.#exchange.request.host,
@@ -331,7 +278,7 @@ export class HttpSession {
   #open(origin: Origin): void {
     const { resolver, sessions, metrics, clock } = this.#services.deps;
     this.#flow = new ConnectionFlow(this.#exchange.connection, clock);
-    if (this.#isResolved) resolver.confirm(this.id);
+    if (this.#search.isResolved) resolver.confirm(this.id);
     metrics.count("srs_proxy_http_sessions_opened_total");
     sessions.opened({
       session: this.id,
@@ -366,7 +313,7 @@ export class HttpSession {
         intent: "play",
         stream: this.#media.key.key,
         client: formatAddress(exchange.connection.peer),
-        tried: this.#tried,
+        tried: this.#search.tried,
         error,
       });
     }

@@ -11,12 +11,9 @@ const BEGUN = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r
 const NOT_FOUND = "HTTP/1.1 404 Not Here\r\nContent-Length: 4\r\n\r\nnone";
 const KEY = "tv.example/live/show";
 const TARGET = "/live/show.flv";
+const PLAYLIST = "/live/show.m3u8";
+const WHOLE = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
 const IMPATIENT = { ...HTTP_TIMEOUTS, answer: 100 };
-
-const ENDED = [
-  ["kicked", 403, "kicked"],
-  ["origin_down", 502, "origin_gone"],
-] as const;
 
 function silentOrigin(): HttpOrigin {
   return new HttpOrigin(() => silence);
@@ -93,22 +90,49 @@ Deno.test("a waiting viewer is told when the process drains", async () => {
   await world.relay.idle();
 });
 
-for (const [reason, status, code] of ENDED) {
-  for (const target of [TARGET, "/live/show.m3u8"]) {
-    Deno.test(`a viewer waiting for ${target} is told why it is ended: ${reason}`, async () => {
-      await using origin = silentOrigin();
-      await using world = await HttpRelayWorld.open();
-      await world.addOrigin("o", origin.httpPort);
-      const asking = world.ask(target);
-      await until("the origin be asked", () => origin.requests.length === 1);
-      assert.ok(world.relay.endSession("s1", reason));
-      const client = await asking;
-      assert.equal(client.status, status);
-      assert.equal(await world.metric(`srs_proxy_http_refused_total{reason="${code}"}`), 1);
-      await until("the origin be left", () => origin.connections === 0);
-      assert.deepEqual(await world.streams(), []);
-    });
-  }
+for (const target of [TARGET, PLAYLIST]) {
+  Deno.test(`a viewer waiting for ${target} is told when it is kicked`, async () => {
+    await using origin = silentOrigin();
+    await using world = await HttpRelayWorld.open();
+    await world.addOrigin("o", origin.httpPort);
+    const asking = world.ask(target);
+    await until("the origin be asked", () => origin.requests.length === 1);
+    assert.ok(world.relay.endSession("s1", "kicked"));
+    const client = await asking;
+    assert.equal(client.status, 403);
+    assert.equal(await world.metric('srs_proxy_http_refused_total{reason="kicked"}'), 1);
+    await until("the origin be left", () => origin.connections === 0);
+    assert.deepEqual(await world.streams(), []);
+  });
+
+  Deno.test(`a viewer waiting for ${target} goes to another origin when its own is down`, async () => {
+    await using frozen = silentOrigin();
+    await using world = await HttpRelayWorld.open({ clock: new VirtualClock() });
+    await world.addOrigin("frozen", frozen.httpPort);
+    const asking = world.ask(target);
+    await until("the origin be asked", () => frozen.requests.length === 1);
+    await using good = new HttpOrigin(() => (exchange) => exchange.write(WHOLE));
+    await world.addOrigin("good", good.httpPort);
+    assert.ok(world.relay.endSession("s1", "origin_down"));
+    const { status, body } = await asking;
+    assert.deepEqual([status, body], [200, "hello"]);
+    assert.equal(good.requests.length, 1);
+    await until("the first one be left", () => frozen.connections === 0);
+  });
+
+  Deno.test(`a viewer waiting for ${target} is told when the only origin is down`, async () => {
+    await using origin = silentOrigin();
+    await using world = await HttpRelayWorld.open({ clock: new VirtualClock() });
+    await world.addOrigin("o", origin.httpPort);
+    const asking = world.ask(target);
+    await until("the origin be asked", () => origin.requests.length === 1);
+    assert.ok(world.relay.endSession("s1", "origin_down"));
+    const { status, body } = await asking;
+    assert.deepEqual([status, body], [502, "Origin does not answer any more\n"]);
+    assert.equal(await world.metric('srs_proxy_http_refused_total{reason="origin_gone"}'), 1);
+    await until("the origin be left", () => origin.connections === 0);
+    assert.deepEqual(await world.streams(), []);
+  });
 }
 
 Deno.test("a waiting viewer follows its stream as soon as the move is known", async () => {

@@ -7,7 +7,7 @@ import { formatAddress } from "../../core/endpoint.ts";
 import { ProxyError, toProxyError } from "../../core/errors.ts";
 import type { MemoryHold } from "../../core/memory_budget.ts";
 import type { EndedBy } from "../../core/contracts.ts";
-import { endedBy } from "../../core/ended_by.ts";
+import { endedBy, isAboutOrigin } from "../../core/ended_by.ts";
 import { Inbox } from "../../net/inbox.ts";
 import type { Connection } from "../../net/engine.ts";
 import type { ChunkRelay } from "../../protocol/rtmp/chunk_relay.ts";
@@ -80,10 +80,11 @@ export class RtmpClient implements PairOwner {
     return this.#client.isWriting ? Infinity : this.#link.connection.bytesIn;
   }
 
-  /** Ends the session properly; a client whose origin is still being found is told why. */
+  /** Ends the session properly, or not if only the origin being dialled is why: others follow. */
   end(reason: "shutdown" | EndedBy): void {
     if (this.#pair !== undefined) return this.#pair.end(reason);
     if (this.#session === undefined) return this.#client.close();
+    if (isAboutOrigin(reason) && this.#session.isSearching) return;
     this.#ended ??= reason;
     this.#leaveOrigin();
   }

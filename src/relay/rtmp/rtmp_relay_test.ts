@@ -4,9 +4,10 @@
 import assert from "node:assert/strict";
 import { RtmpOrigin } from "../../../tests/support/rtmp_origin.ts";
 import type { RtmpPeer } from "../../../tests/support/rtmp_peer.ts";
-import { RtmpRelayWorld } from "../../../tests/support/rtmp_relay_world.ts";
+import { RTMP_TIMEOUTS, RtmpRelayWorld } from "../../../tests/support/rtmp_relay_world.ts";
 import { Script } from "../../../tests/support/rtmp_script.ts";
 import { filler } from "../../../tests/support/rtmp_wire.ts";
+import { until } from "../../../tests/support/wait.ts";
 
 const LINGER = 2_000;
 const VIDEO = { chunkStream: 6, format: 0, type: 9, streamId: 1 } as const;
@@ -60,31 +61,60 @@ Deno.test("a kicked client that stays is disconnected, whether it reads or not",
 
 /** What a client is told if it is ended on its way to an origin, and what is logged. */
 const ENDED = [
-  ["publish", "kicked", "NetStream.Publish.Denied", "kicked"],
-  ["play", "kicked", "NetStream.Play.Failed", "kicked"],
-  ["publish", "origin_down", "NetStream.Publish.Failed", "origin_gone"],
-  ["play", "origin_down", "NetStream.Play.Failed", "origin_gone"],
-  ["play", "stream_moved", "NetStream.Play.Failed", "origin_gone"],
+  ["greeting", "publish", "kicked", "NetStream.Publish.Denied", "kicked"],
+  ["greeting", "play", "kicked", "NetStream.Play.Failed", "kicked"],
+  ["answer", "publish", "kicked", "NetStream.Publish.Denied", "kicked"],
+  ["answer", "play", "kicked", "NetStream.Play.Failed", "kicked"],
+  ["answer", "publish", "origin_down", "NetStream.Publish.Failed", "origin_gone"],
+  ["answer", "play", "origin_down", "NetStream.Play.Failed", "origin_gone"],
+  ["answer", "play", "stream_moved", "NetStream.Play.Failed", "origin_gone"],
 ] as const;
 
-for (const [wish, reason, status, code] of ENDED) {
-  for (const phase of ["greeting", "answer"] as const) {
-    Deno.test(`a client waiting for the ${phase} of its ${wish} is told why it is ended: ${reason}`, async () => {
-      const silent = phase === "greeting" ? { greets: "never" } as const : { ignores: [wish] };
-      const origins = [new RtmpOrigin(silent), new RtmpOrigin()];
-      await using world = await RtmpRelayWorld.open({ origins });
-      using client = await world.wanting(wish);
-      if (phase === "greeting") await world.origin.isGreeted();
-      else await world.origin.hears(wish);
+/** A client that waits for the greeting of its first origin, or for its answer. */
+async function waitingFor(
+  phase: "greeting" | "answer",
+  wish: "publish" | "play",
+): Promise<{ readonly world: RtmpRelayWorld; readonly client: RtmpPeer }> {
+  const silent = phase === "greeting" ? { greets: "never" } as const : { ignores: [wish] };
+  const origins = [new RtmpOrigin(silent), new RtmpOrigin()];
+  const world = await RtmpRelayWorld.open({ origins });
+  const client = await world.wanting(wish);
+  if (phase === "greeting") await world.origin.isGreeted();
+  else await world.origin.hears(wish);
+  return { world, client };
+}
+
+for (const [phase, wish, reason, status, code] of ENDED) {
+  Deno.test(`a client waiting for the ${phase} of its ${wish} is told why it is ended: ${reason}`, async () => {
+    const waiting = await waitingFor(phase, wish);
+    await using world = waiting.world;
+    using client = waiting.client;
+    assert.ok(world.relay.endSession("s1", reason));
+    await client.hears(`onStatus:${status}`);
+    await client.ends();
+    assert.equal((await world.refuses()).error.code, code);
+    await world.counts(`srs_proxy_rtmp_refused_total{reason="${code}"}`, 1);
+    const unproved = 'srs_proxy_origin_dials_total{protocol="rtmp",result="origin_unreachable"}';
+    assert.equal(await world.metric(unproved), 0);
+    assert.equal(world.clock.now(), 0);
+    assert.equal(world.origins[1]!.greetings, 0);
+  });
+}
+
+for (const wish of WISHES) {
+  for (const reason of ["origin_down", "stream_moved"] as const) {
+    Deno.test(`a ${wish} that is being dialled goes to the next origin: ${reason}`, async () => {
+      const waiting = await waitingFor("greeting", wish);
+      await using world = waiting.world;
+      using client = waiting.client;
       assert.ok(world.relay.endSession("s1", reason));
-      await client.hears(`onStatus:${status}`);
-      await client.ends();
-      assert.equal((await world.refuses()).error.code, code);
-      await world.counts(`srs_proxy_rtmp_refused_total{reason="${code}"}`, 1);
-      const unproved = 'srs_proxy_origin_dials_total{protocol="rtmp",result="origin_unreachable"}';
-      assert.equal(await world.metric(unproved), 0);
-      assert.equal(world.clock.now(), 0);
-      assert.equal(origins[1]!.greetings, 0);
+      await world.clock.pass(RTMP_TIMEOUTS.dial);
+      await client.hears(
+        `onStatus:${wish === "play" ? "NetStream.Play" : "NetStream.Publish"}.Start`,
+      );
+      assert.equal(world.origins[1]!.greetings, 1);
+      await until("it be logged", () => world.opened.length === 1);
+      assert.deepEqual([world.opened[0]!.origin, world.refused], ["o1", []]);
     });
   }
 }

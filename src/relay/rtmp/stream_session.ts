@@ -43,6 +43,11 @@ export class StreamSession implements Disposable {
     return this.#flow !== undefined;
   }
 
+  /** Whether its origin is still being looked for. */
+  get isSearching(): boolean {
+    return this.#gone !== undefined;
+  }
+
   /** Stops looking for an origin. */
   abandon(): void {
     this.#gone?.abort();

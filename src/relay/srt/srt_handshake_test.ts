@@ -148,6 +148,23 @@ Deno.test("a silent origin is set aside and the next one is tried", async () => 
   assert.deepEqual(await owners(world), ["other"]);
 });
 
+for (const reason of ["origin_down", "stream_moved"] as const) {
+  Deno.test(`a caller whose origin is still being asked goes to the next one: ${reason}`, async () => {
+    const clock = new VirtualClock();
+    await using world = await SrtWorld.open({ clock });
+    const silent = await world.addOrigin("silent");
+    const caller = await world.caller(5);
+    await caller.conclude(PUBLISH);
+    await silent.next();
+    const other = await world.addOrigin("other");
+    assert.equal(world.relay.endSession("s1", reason), true);
+    await clock.pass(1_000);
+    await other.letIn(77);
+    assert.equal((await caller.answer()).socketId, 77);
+    assert.deepEqual(await owners(world), ["other"]);
+  });
+}
+
 Deno.test("an origin that accepts too late, or twice, is told that the caller has gone", async () => {
   const clock = new VirtualClock();
   await using world = await SrtWorld.open({ clock });

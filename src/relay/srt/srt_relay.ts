@@ -5,7 +5,7 @@
 
 import { randomBytes } from "node:crypto";
 import { formatAddress } from "../../core/endpoint.ts";
-import { endedBy, isEnding } from "../../core/ended_by.ts";
+import { endedBy, isAboutOrigin, isEnding } from "../../core/ended_by.ts";
 import { type ErrorCode, ProxyError, toProxyError } from "../../core/errors.ts";
 import type { Resolver, TriedOrigin } from "../../core/contracts.ts";
 import { tryOrigins } from "../../core/try_origins.ts";
@@ -178,6 +178,11 @@ export class SrtRelay
       session.isSearching = false;
       if (session.isOver) resolver.release(id);
     }
+  }
+
+  /** An origin that is still being asked has a second to answer; then the next one is asked. */
+  protected override endAll(session: SrtSession, reason: SrtEnd | SrtFailure): void {
+    if (!session.isSearching || !isAboutOrigin(reason)) super.endAll(session, reason);
   }
 
   /** Tells the caller why, and ends the session. */
