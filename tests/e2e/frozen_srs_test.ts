@@ -33,7 +33,8 @@ Deno.test({
     await using srs = await Srs.open({ name: "srs", heartbeatUrl, rtc: true, srt: true });
     await until("SRS register", async () => (await registeredOrigins(proxy)).length === 1);
     const { httpServer, srt } = proxy.ports;
-    await using _publisher = await Publisher.publish(proxy.rtmpUrl("show"));
+    await using publisher = await Publisher.publish(proxy.rtmpUrl("show"));
+    await publisher.hasAudioAtSrs();
     const http = `http://127.0.0.1:${httpServer}`;
     const file = await testFile();
     const caller = srtUrl(srt, { latency: 200_000 });

@@ -127,7 +127,8 @@ function testSrs(path: string, options: Partial<SrsOptions>, hold: Assertion): v
       await until("both SRS registered", async () => {
         return (await registeredOrigins(proxy)).length === 2;
       });
-      await using _publisher = await Publisher.publish(proxy.rtmpUrl("x"));
+      await using publisher = await Publisher.publish(proxy.rtmpUrl("x"));
+      await publisher.hasAudioAtSrs();
       const isOwner = (await first.publishedStreams()).includes("x");
       await hold({ proxy, origin: isOwner ? first : second, path });
     },

@@ -129,6 +129,11 @@ export class Publisher implements AsyncDisposable {
     await this.process.until("ffmpeg publish", () => this.#sentFrames > 0, timeout);
   }
 
+  /** Resolves a little later: SRS says of FLV that is requested before that it has no audio. */
+  async hasAudioAtSrs(): Promise<void> {
+    await this.process.until("audio reach SRS", () => this.#sentFrames > 5);
+  }
+
   /** How ffmpeg ended; for publishers that are refused. */
   end(timeout?: number): Promise<ChildEnd> {
     return this.process.end(timeout);
