@@ -27,8 +27,21 @@ export interface Locator {
   waitFor(options?: { readonly state: "detached" }): Promise<void>;
 }
 
+/** How often the functions of a script were called, each followed by blocks in it. */
+export interface ScriptCoverage {
+  readonly functions: readonly { readonly ranges: readonly { readonly count: number }[] }[];
+}
+
 /** A page in a browser. */
 export interface Page {
+  /**
+   * Of the page's scripts, from one call to the other. Functions that have been called often before
+   * are not counted, so begin before the page is loaded.
+   */
+  readonly coverage: {
+    startJSCoverage(options: { readonly resetOnNavigation: false }): Promise<void>;
+    stopJSCoverage(): Promise<readonly ScriptCoverage[]>;
+  };
   readonly keyboard: {
     press(key: string): Promise<void>;
     type(text: string): Promise<void>;
