@@ -1,12 +1,11 @@
 // A Deno script of this folder in a process of its own, so that its cost is not part of the
 // measured process. It answers each line on its standard input with one line.
 
+import { LineProcess } from "./line_process.ts";
+
 /** A running script; disposing of it kills it. */
 export class AskedProcess implements AsyncDisposable {
-  readonly #process: Deno.ChildProcess;
-  readonly #lines: ReadableStreamDefaultReader<string>;
-  readonly #questions: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
-  #rest = "";
+  readonly #process: LineProcess;
 
   /**
    * @param script name of a file in this folder
@@ -18,13 +17,8 @@ export class AskedProcess implements AsyncDisposable {
     permissions: readonly string[] = ["--allow-net"],
   ) {
     const path = new URL(script, import.meta.url).pathname;
-    this.#process = new Deno.Command(Deno.execPath(), {
-      args: ["run", "--quiet", ...permissions, path, ...args.map(String)],
-      stdin: "piped",
-      stdout: "piped",
-    }).spawn();
-    this.#lines = this.#process.stdout.pipeThrough(new TextDecoderStream()).getReader();
-    this.#questions = this.#process.stdin.getWriter();
+    const command = [Deno.execPath(), "run", "--quiet", ...permissions, path, ...args.map(String)];
+    this.#process = new LineProcess(command);
   }
 
   get pid(): number {
@@ -37,22 +31,11 @@ export class AskedProcess implements AsyncDisposable {
    * @throws Error when the script has ended
    */
   async ask(question = ""): Promise<string> {
-    await this.#questions.write(new TextEncoder().encode(`${question}\n`));
-    while (!this.#rest.includes("\n")) {
-      const { value, done } = await this.#lines.read();
-      if (done) throw new Error("Cannot ask: the script has ended");
-      this.#rest += value;
-    }
-    const end = this.#rest.indexOf("\n");
-    const line = this.#rest.slice(0, end);
-    this.#rest = this.#rest.slice(end + 1);
-    return line;
+    await this.#process.say(question);
+    return await this.#process.line();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#process.kill("SIGKILL");
-    await this.#lines.cancel();
-    await this.#questions.abort().catch(() => {});
-    await this.#process.status;
+    await this.#process[Symbol.asyncDispose]();
   }
 }

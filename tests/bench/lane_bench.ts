@@ -1,21 +1,22 @@
 // Lanes: the cost of a byte, an idle client, a new stream and an additional lane, compared with
-// nginx and a plain relay in C in the same run. Run with `deno task bench:lanes [part] [seconds]
-// [rounds] [load]`; needs gcc and nginx with its stream module. Linux only.
+// nginx and a plain relay in C in the same run, in turns. Run with `deno task bench:lanes [part]
+// [seconds] [load]`; needs gcc and nginx with its stream module. Linux only.
 
 import { bundleLane } from "../../scripts/compile.ts";
-import { freePort } from "../support/ports.ts";
+import { freePort, freePorts } from "../support/ports.ts";
 import { Proxy } from "../support/proxy.ts";
 import { heartbeatOf, sendHeartbeat } from "../support/register.ts";
 import { letRun, median, say } from "./comparing.ts";
 import { NginxRelay } from "./nginx_relay.ts";
 import { residentBytes } from "./process_figures.ts";
 import { pin } from "./scheduling.ts";
-import { type TcpLoadOptions, type TcpMeasurement, TcpPrograms } from "./tcp_load.ts";
+import { type TcpFigures, type TcpLoadOptions, TcpPrograms } from "./tcp_load.ts";
+import { type Contender, ratioOf, ratioText, takeTurns, type Turn } from "./turns.ts";
 
 const PARTS = ["cost", "idle", "rest", "first", "full"] as const;
-const [only, seconds = "4", rounds = "3", wanted = ""] = Deno.args;
+const [only, seconds = "20", wanted = ""] = Deno.args;
+/** For each relay. */
 const SECONDS = Number(seconds);
-const ROUNDS = Number(rounds);
 const RELAY_CORE = "0";
 const LOAD_CORE = "1";
 const WARM_UP_MS = 3_000;
@@ -28,7 +29,7 @@ type Kind = Omit<TcpLoadOptions, "relayPort" | "originPort">;
 
 const RTMP = { count: 20, bytes: 30_000, interval: 40_000, rate: 1000 };
 const FLV = { mode: "flv", count: 40, chunk: 60_000, rate: 1000 } as const;
-/** The bound is the proxy's cost relative to nginx's. */
+/** The bound is for the proxy's cost relative to nginx's. */
 const LOADS: readonly { name: string; bound: number; kind: Kind }[] = [
   {
     name: "RTMP publish, 20 × 6 Mbit/s in chunks of 60,000 bytes, as ffmpeg sends them to SRS",
@@ -63,6 +64,7 @@ interface TcpRelay {
   readonly pid: number;
   readonly rtmp: number;
   readonly http: number;
+  readonly originPort: number;
 }
 
 const originPort = freePort();
@@ -82,39 +84,41 @@ async function openProxy(lanes: number, program?: string): Promise<Proxy> {
 
 function relayOf(proxy: Proxy): TcpRelay {
   const { rtmp, httpServer: http } = proxy.ports;
-  return { name: "srs-proxy", pid: proxy.process.pid, rtmp, http };
+  return { name: "srs-proxy", pid: proxy.process.pid, rtmp, http, originPort };
 }
 
-function optionsFor({ rtmp, http }: TcpRelay, kind: Kind): TcpLoadOptions {
+function optionsFor({ rtmp, http, originPort }: TcpRelay, kind: Kind): TcpLoadOptions {
   return { ...kind, relayPort: kind.mode.includes("flv") ? http : rtmp, originPort };
 }
 
-/** Runs every kind of load, each through all relays in turn. */
+/** Runs every kind of load through all relays, in turns. */
 async function costs(programs: TcpPrograms): Promise<void> {
   await using proxy = await openProxy(1);
-  await using nginx = await NginxRelay.open(originPort);
-  const plainPort = freePort();
-  await using plain = await programs.relay(plainPort, originPort);
+  const [nginxOrigin, plainOrigin, plainPort] = freePorts(3) as [number, number, number];
+  await using nginx = await NginxRelay.open(nginxOrigin);
+  await using plain = await programs.relay(plainPort, plainOrigin);
   const { streamPort: rtmp, httpPort: http, process: { pid } } = nginx;
   const relays: readonly TcpRelay[] = [
     relayOf(proxy),
-    { name: "nginx", pid, rtmp, http },
-    { name: "C", pid: plain.pid, rtmp: plainPort, http: plainPort },
+    { name: "nginx", pid, rtmp, http, originPort: nginxOrigin },
+    { name: "C", pid: plain.pid, rtmp: plainPort, http: plainPort, originPort: plainOrigin },
   ];
   for (const { pid } of relays) await pin(pid, RELAY_CORE);
   for (const relay of relays) {
     for (const mode of ["publish", "flv"] as const) await warmUp(programs, relay, mode);
   }
   for (const { name, bound, kind } of LOADS.filter(({ name }) => name.includes(wanted))) {
-    const figures = relays.map((): TcpMeasurement[] => []);
-    for (let round = 0; round < ROUNDS; round++) {
-      for (const [i, relay] of relays.entries()) {
-        const load = optionsFor(relay, kind);
-        const measured = { seconds: SECONDS, core: LOAD_CORE };
-        figures[i]!.push(await programs.measure(relay.pid, load, measured));
-      }
+    await using stack = new AsyncDisposableStack();
+    const contenders: Contender<TcpFigures>[] = [];
+    for (const relay of relays) {
+      const options = optionsFor(relay, kind);
+      contenders.push(stack.use(await programs.contender(relay.pid, options, LOAD_CORE)));
     }
-    showCosts(name, bound, relays.map((relay, i) => [relay.name, figures[i]!] as const));
+    const turns = await takeTurns(contenders, SECONDS);
+    say(name);
+    for (const [at, relay] of relays.entries()) showCost(relay.name, turns[at]!);
+    const [ours, theirs] = turns;
+    say(`  of nginx   ${ratioText(ratioOf(ours!, theirs!))} (bound ${bound})`);
   }
 }
 
@@ -126,21 +130,15 @@ async function warmUp(programs: TcpPrograms, relay: TcpRelay, mode: "publish" | 
   await letRun(WARM_UP_MS);
 }
 
-type Measured = readonly [name: string, figures: readonly TcpMeasurement[]];
-
-function showCosts(title: string, bound: number, measured: readonly Measured[]): void {
-  const of = (all: readonly TcpMeasurement[], key: keyof TcpMeasurement) =>
-    median(all.map((one) => one[key]));
-  say(title);
-  for (const [name, all] of measured) {
-    const skipped = of(all, "skipped");
-    say(
-      `  ${name.padEnd(10)} ${of(all, "cost").toFixed(2)} s/GB, latency p50 ` +
-        `${of(all, "p50")} p99 ${of(all, "p99")} ms${skipped > 0 ? `, ${skipped} skipped` : ""}`,
-    );
-  }
-  const [ours, nginx] = measured.map(([, all]) => of(all, "cost"));
-  say(`  of nginx   ${(ours! / nginx!).toFixed(2)} (bound ${bound})`);
+function showCost(name: string, turns: readonly Turn<TcpFigures>[]): void {
+  const costs = turns.map(({ cost }) => cost * 1e9);
+  const of = (key: "p50" | "p99") => median(turns.map((turn) => turn[key]));
+  const skipped = turns.reduce((sum, turn) => sum + turn.skipped, 0);
+  say(
+    `  ${name.padEnd(10)} ${median(costs).toFixed(2)} s/GB (${Math.min(...costs).toFixed(2)} to ` +
+      `${Math.max(...costs).toFixed(2)} in ${costs.length} turns), latency p50 ${of("p50")} p99 ` +
+      `${of("p99")} ms${skipped > 0 ? `, ${skipped} skipped` : ""}`,
+  );
 }
 
 /** Measures resident memory per idle client. */

@@ -5,8 +5,9 @@
      idle_play, idle_flv    COUNT clients of one stream without media
    RTMP media is split into chunks of CHUNK. A publisher sends as ffmpeg does, header and payload of
    each chunk with separate sends and without TCP_NODELAY; an origin sends a whole frame at once.
-   Writes "open" when media flows in all streams, reads an empty line, measures until it reads
-   another, and writes the results as JSON, times in milliseconds. */
+   Writes "open" when media flows in all streams. Measures from one empty line that it reads to the next,
+   and writes the results as JSON, times in milliseconds; and so on. Streams with an interval rest
+   between results and the next line. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -26,6 +27,7 @@
 
 enum { BATCH = 256, MOST = 65536, BUFFER = 8192, MARKS = 64, SLOTS = 100000, OPENING = 64 };
 enum { GREETING = 1537, ANSWER = 3073, BLOCK = 1536, NEAR = 512, SCRATCH = 1 << 18 };
+enum { LONGEST_WAY = 1000000 };
 
 struct conn {
   int is_open, is_client, phase, stream, flows, begun;
@@ -46,7 +48,7 @@ struct stream {
 static struct conn conns[MOST];
 static struct stream *streams;
 static int poller, is_publish, is_http, is_first, is_idle, relay_port, count, chunk, opening, opened;
-static int failed, media_file, is_measuring;
+static int failed, media_file, is_measuring, is_resting;
 static size_t media_length, *writes, write_count;
 static char *media, scratch[SCRATCH];
 static uint64_t interval, received, late, skipped;
@@ -231,13 +233,18 @@ static char *take(struct conn *conn, const char *needle, int length, int behind)
   return taken;
 }
 
+/* When a stream begins to send: streams do so one after the other within an interval. */
+static uint64_t begin_at(int stream) {
+  return now_us() + (interval == 0 ? 0 : stream * interval / count % interval);
+}
+
 static void flow(int fd, int is_sender) {
   struct conn *conn = &conns[fd];
   struct stream *stream = &streams[conn->stream];
   conn->flows = 1;
   if (is_sender) {
     stream->sender = fd;
-    stream->next = now_us() + (interval == 0 ? 0 : conn->stream * interval / count % interval);
+    stream->next = begin_at(conn->stream);
     if (is_first) {
       if (send(fd, media, media_length, MSG_NOSIGNAL) < 0) failed++;
     } else if (interval == 0 && !is_idle) watch(fd, EPOLLIN | EPOLLOUT);
@@ -459,7 +466,7 @@ static void round_of(int listening, int timeout) {
     if (events[i].events & EPOLLOUT) send_on(fd);
     if (conns[fd].is_open && (events[i].events & ~EPOLLOUT)) read_from(fd);
   }
-  if (interval == 0 || is_idle || is_first) return;
+  if (interval == 0 || is_idle || is_first || is_resting) return;
   uint64_t time = now_us();
   for (int i = 0; i < count; i++) {
     struct stream *stream = &streams[i];
@@ -477,7 +484,29 @@ static int timeout_ms(void) {
 static int has_input(void) {
   struct pollfd input = {.fd = 0, .events = POLLIN};
   char line;
-  return poll(&input, 1, 0) == 1 && read(0, &line, 1) >= 0;
+  if (poll(&input, 1, 0) != 1) return 0;
+  if (read(0, &line, 1) <= 0) exit(0);
+  return 1;
+}
+
+static void resume(void) {
+  is_resting = 0;
+  for (int i = 0; i < count; i++) streams[i].next = begin_at(i);
+}
+
+static int is_under_way(void) {
+  for (int i = 0; i < count; i++) {
+    if (streams[i].first_mark < streams[i].last_mark) return 1;
+  }
+  return 0;
+}
+
+/* Sends no more, and receives what is under way. */
+static void rest(int listening) {
+  is_resting = 1;
+  for (uint64_t begun = now_us(); is_under_way() && now_us() < begun + LONGEST_WAY;) {
+    round_of(listening, 1);
+  }
 }
 
 static void report(uint64_t seconds_us) {
@@ -525,12 +554,19 @@ int main(int argc, char **argv) {
   }
   puts("open");
   fflush(stdout);
-  while (!has_input()) round_of(listening, timeout_ms());
-  if (!is_first) memset(latency, 0, sizeof latency);
-  received = skipped = 0;
-  is_measuring = 1;
-  uint64_t start = now_us();
-  while (!has_input()) round_of(listening, timeout_ms());
-  report(now_us() - start);
-  return 0;
+  int has_rest = interval > 0 && !is_idle && !is_first;
+  for (;;) {
+    while (!has_input()) round_of(listening, timeout_ms());
+    /* New streams are measured from the first on. */
+    if (!is_first) memset(latency, 0, sizeof latency);
+    received = skipped = 0;
+    if (has_rest) resume();
+    is_measuring = 1;
+    uint64_t start = now_us();
+    while (!has_input()) round_of(listening, timeout_ms());
+    uint64_t end = now_us();
+    if (has_rest) rest(listening);
+    is_measuring = 0;
+    report(end - start);
+  }
 }

@@ -1,13 +1,13 @@
 // The C programs of the TCP benchmarks, compiled once: a plain reference relay, and a load of
 // clients and an origin.
 
-import { Child } from "../support/child.ts";
-import { within } from "../support/wait.ts";
+import type { Child } from "../support/child.ts";
 import { letRun } from "./comparing.ts";
+import { Load, LoadPrograms } from "./load_programs.ts";
 import { cpuSeconds, machineSeconds } from "./process_figures.ts";
 import { goFirst, placed } from "./scheduling.ts";
+import type { Contender } from "./turns.ts";
 
-const OPEN_DEADLINE = 60_000;
 const WARM_UP_MS = 2_500;
 
 /** What is sent through a relay; see `tcp_load.c`. */
@@ -48,75 +48,12 @@ export interface TcpFigures {
 }
 
 /** A running load; disposing of it ends it. */
-class TcpLoad implements AsyncDisposable {
-  readonly pid: number;
-  readonly #process: Deno.ChildProcess;
-  readonly #lines: ReadableStreamDefaultReader<string>;
-  readonly #input: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
-  #rest = "";
-
-  constructor(program: string, options: TcpLoadOptions, place: readonly string[]) {
-    const { mode, relayPort, originPort, count, bytes, interval, chunk, rate } = options;
-    const args = [mode, relayPort, originPort, count, bytes, interval, chunk, rate].map(String);
-    const command = [...place, program, ...args];
-    this.#process = new Deno.Command(command[0]!, {
-      args: command.slice(1),
-      stdin: "piped",
-      stdout: "piped",
-    }).spawn();
-    this.pid = this.#process.pid;
-    this.#lines = this.#process.stdout.pipeThrough(new TextDecoderStream()).getReader();
-    this.#input = this.#process.stdin.getWriter();
-  }
-
-  /** Resolves when everything is open and media flows. @throws Error when that fails */
-  async opened(): Promise<void> {
-    const line = await within("the load", OPEN_DEADLINE, this.#line());
-    if (line !== "open") throw new Error(`Cannot start the load: ${line}`);
-  }
-
-  /** Starts measuring. */
-  start(): Promise<void> {
-    return this.#say();
-  }
-
+class TcpLoad extends Load<TcpFigures> {
   /** Stops measuring. @throws Error when clients were lost, which makes the result invalid */
-  async stop(): Promise<TcpFigures> {
-    await this.#say();
-    const figures: TcpFigures = JSON.parse(
-      await within("the figures", OPEN_DEADLINE, this.#line()),
-    );
+  override async stop(): Promise<TcpFigures> {
+    const figures = await super.stop();
     if (figures.failed > 0) throw new Error(`Cannot measure: ${figures.failed} clients were lost`);
     return figures;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    try {
-      this.#process.kill("SIGKILL");
-    } catch {
-      // It has ended.
-    }
-    await this.#lines.cancel();
-    await this.#input.abort().catch(() => {});
-    await this.#process.status;
-  }
-
-  async #say(): Promise<void> {
-    await this.#input.write(new TextEncoder().encode("\n"));
-  }
-
-  async #line(): Promise<string> {
-    while (!this.#rest.includes("\n")) {
-      const { value, done } = await this.#lines.read();
-      if (done) {
-        const { code, signal } = await this.#process.status;
-        throw new Error(`Cannot go on: the load has ended with ${signal ?? code}`);
-      }
-      this.#rest += value;
-    }
-    const [line, ...rest] = this.#rest.split("\n");
-    this.#rest = rest.join("\n");
-    return line!;
   }
 }
 
@@ -131,37 +68,22 @@ export interface TcpMeasurement extends TcpFigures {
   readonly machineCores: number;
 }
 
-/** A folder with the compiled programs; disposing of it removes it. */
+/** The compiled programs; disposing of them removes them. */
 export class TcpPrograms implements AsyncDisposable {
-  readonly #folder: string;
+  readonly #programs: LoadPrograms;
 
-  private constructor(folder: string) {
-    this.#folder = folder;
+  private constructor(programs: LoadPrograms) {
+    this.#programs = programs;
   }
 
   /** @throws Error when there is no C compiler */
   static async compile(): Promise<TcpPrograms> {
-    const folder = await Deno.makeTempDir();
-    for (const name of ["tcp_relay", "tcp_load"]) {
-      const source = new URL(`./${name}.c`, import.meta.url).pathname;
-      const { success, stderr } = await new Deno.Command("gcc", {
-        args: ["-O2", "-o", `${folder}/${name}`, source],
-      }).output();
-      if (!success) throw new Error(new TextDecoder().decode(stderr));
-    }
-    return new TcpPrograms(folder);
+    return new TcpPrograms(await LoadPrograms.compile("tcp_relay", "tcp_load"));
   }
 
   /** The plain relay, listening. */
-  async relay(port: number, originPort: number): Promise<Child> {
-    const ready = Promise.withResolvers<void>();
-    const relay = new Child({
-      command: `${this.#folder}/tcp_relay`,
-      args: [String(port), String(originPort)],
-      onOutputLine: () => ready.resolve(),
-    });
-    await within("the plain relay", OPEN_DEADLINE, ready.promise);
-    return relay;
+  relay(port: number, originPort: number): Promise<Child> {
+    return this.#programs.relay("tcp_relay", [port, originPort]);
   }
 
   /** @param core where it runs; anywhere unless given */
@@ -195,11 +117,32 @@ export class TcpPrograms implements AsyncDisposable {
     };
   }
 
+  /** A load that takes turns with those of other relays; at rest, and its relay warm. */
+  async contender(
+    pid: number,
+    options: TcpLoadOptions,
+    core: string,
+  ): Promise<Contender<TcpFigures> & AsyncDisposable> {
+    const load = this.#load(options, placed(core, await goFirst(pid)));
+    await load.opened();
+    await letRun(WARM_UP_MS);
+    await load.start();
+    await load.stop();
+    return {
+      pid,
+      start: () => load.start(),
+      stop: () => load.stop(),
+      [Symbol.asyncDispose]: () => load[Symbol.asyncDispose](),
+    };
+  }
+
   #load(options: TcpLoadOptions, place: readonly string[]): TcpLoad {
-    return new TcpLoad(`${this.#folder}/tcp_load`, options, place);
+    const { mode, relayPort, originPort, count, bytes, interval, chunk, rate } = options;
+    const args = [mode, relayPort, originPort, count, bytes, interval, chunk, rate].map(String);
+    return new TcpLoad([...place, this.#programs.file("tcp_load"), ...args]);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Deno.remove(this.#folder, { recursive: true });
+    await this.#programs[Symbol.asyncDispose]();
   }
 }

@@ -1,12 +1,14 @@
 /* Clients and an origin in one process that send each other numbered datagrams through a relay, and
    measure loss and latency.
-   Usage: udp_load RELAY_PORT ORIGIN_PORT SESSIONS PACKETS_PER_SECOND SECONDS SIZE HELLOS HEAD
+   Usage: udp_load RELAY_PORT ORIGIN_PORT SESSIONS WARM_UP_RATE RATE SIZE HELLOS HEAD
+   RATE: packets a second, both directions together.
    HELLOS: a file with one datagram for each client, each preceded by its length in two bytes; a
    client sends its own until the origin answers, which answers every datagram that does not begin
    with HEAD (a byte, in decimal) with one that does.
    HEAD 0 is SRT: HELLOS are inductions, each followed by a conclusion of the same client; the origin
    answers both, and datagrams carry the negotiated socket ids.
-   Prints "open", warms the relay up until it reads a line, measures, and prints a line of JSON. */
+   Prints "open" and sends at WARM_UP_RATE until it reads a line. Then it rests. Sends at RATE and
+   measures from one line to the next, prints a line of JSON, and rests again. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -35,7 +37,6 @@ static int is_open[MAX_SESSIONS];
 static uint32_t latency[SLOTS]; /* by tens of microseconds */
 static struct sockaddr_in relay;
 static int sessions, size;
-static long rate;
 static uint64_t sent, received;
 static unsigned char head_byte;
 
@@ -147,11 +148,19 @@ static void put(char *datagram, int session, int is_measured, int to_origin) {
   memcpy(datagram + 16, &mark, sizeof mark);
 }
 
-/* Sends in both directions at the rate for some milliseconds, and receives. */
-static void run(int is_measured, int milliseconds) {
+static int has_input(void) {
+  struct pollfd input = {.fd = 0, .events = POLLIN};
+  char line;
+  if (poll(&input, 1, 0) != 1) return 0;
+  if (read(0, &line, 1) <= 0) exit(0);
+  return 1;
+}
+
+/* Sends in both directions until it reads a line, and receives. */
+static void run(int is_measured, uint64_t rate) {
   static char datagram[SIZE];
   uint64_t start = now(), planned = 0;
-  for (uint64_t time = start; time < start + milliseconds * 1000000ull; time = now()) {
+  for (uint64_t time = start; !has_input(); time = now()) {
     uint64_t due = (time - start) * rate / 1000000000ull;
     for (int burst = 0; planned < due && burst < BATCH; burst++, planned++) {
       int session = planned / 2 % sessions, to_origin = planned % 2;
@@ -165,12 +174,25 @@ static void run(int is_measured, int milliseconds) {
   }
 }
 
+static void report(void) {
+  uint64_t seen = 0, p50 = 0, p99 = 0, longest = 0;
+  for (int slot = 0; slot < SLOTS; slot++) {
+    if (latency[slot] == 0) continue;
+    if (seen < received / 2) p50 = slot;
+    if (seen < received * 0.99) p99 = slot;
+    seen += latency[slot];
+    longest = slot;
+  }
+  printf("{\"sent\":%lu,\"received\":%lu,\"p50\":%g,\"p99\":%g,\"max\":%g}\n", sent, received,
+         p50 / 100.0, p99 / 100.0, longest / 100.0);
+  fflush(stdout);
+}
+
 int main(int argc, char **argv) {
   if (argc != 9) return 2;
   int relay_port = atoi(argv[1]), origin_port = atoi(argv[2]);
   sessions = atoi(argv[3]);
-  rate = atol(argv[4]);
-  int seconds = atoi(argv[5]);
+  uint64_t warm_up_rate = atol(argv[4]), rate = atol(argv[5]);
   size = atoi(argv[6]);
   head_byte = atoi(argv[8]);
   poller = epoll_create1(0);
@@ -214,20 +236,14 @@ int main(int argc, char **argv) {
   }
   puts("open");
   fflush(stdout);
-  /* Warms up until it is told to measure. */
-  struct pollfd input = {.fd = 0, .events = POLLIN};
-  while (poll(&input, 1, 0) == 0) run(0, 50);
-  run(1, seconds * 1000);
-  for (int i = 0; i < 20; i++) receive(20);
-  uint64_t seen = 0, p50 = 0, p99 = 0, longest = 0;
-  for (int slot = 0; slot < SLOTS; slot++) {
-    if (latency[slot] == 0) continue;
-    if (seen < received / 2) p50 = slot;
-    if (seen < received * 0.99) p99 = slot;
-    seen += latency[slot];
-    longest = slot;
+  run(0, warm_up_rate);
+  for (;;) {
+    while (!has_input()) receive(20);
+    memset(latency, 0, sizeof latency);
+    sent = received = 0;
+    run(1, rate);
+    /* What is under way. */
+    for (int i = 0; i < 20 && received < sent; i++) receive(20);
+    report();
   }
-  printf("{\"sent\":%lu,\"received\":%lu,\"p50\":%g,\"p99\":%g,\"max\":%g}\n", sent, received,
-         p50 / 100.0, p99 / 100.0, longest / 100.0);
-  return 0;
 }

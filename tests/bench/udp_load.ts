@@ -1,14 +1,12 @@
 // The C programs of the UDP benchmarks, compiled once: a plain reference relay, and a load of
 // clients and an origin.
 
-import { Child } from "../support/child.ts";
-import { within } from "../support/wait.ts";
+import type { Child } from "../support/child.ts";
 import { letRun } from "./comparing.ts";
-import { cpuSeconds } from "./process_figures.ts";
+import { Load, LoadPrograms } from "./load_programs.ts";
 import { goFirst, pin, placed } from "./scheduling.ts";
+import type { Contender } from "./turns.ts";
 
-const OPEN_DEADLINE = 60_000;
-const WARM_UP_MS = 3_000;
 const RELAY_CORE = "0";
 const LOAD_CORE = "1";
 
@@ -18,7 +16,8 @@ export interface UdpLoadOptions {
   readonly sessions: number;
   /** Both directions together. */
   readonly packetsPerSecond: number;
-  readonly seconds: number;
+  /** Before the first turn. */
+  readonly warmUp: { readonly packetsPerSecond: number; readonly seconds: number };
   /** Size of each datagram in bytes. */
   readonly size: number;
   /** What each client sends until it is answered; may be empty. */
@@ -29,10 +28,6 @@ export interface UdpLoadOptions {
 
 /** The results; latencies in milliseconds. */
 export interface UdpFigures {
-  /** CPU microseconds of the relay per received packet. */
-  readonly cost: number;
-  /** Share of a core that the relay has used. */
-  readonly core: number;
   readonly sent: number;
   readonly received: number;
   readonly p50: number;
@@ -40,73 +35,52 @@ export interface UdpFigures {
   readonly max: number;
 }
 
-/** A folder with the compiled programs; disposing of it removes it. */
+/** The compiled programs; disposing of them removes them. */
 export class UdpPrograms implements AsyncDisposable {
-  readonly #folder: string;
+  readonly #programs: LoadPrograms;
+  #loads = 0;
 
-  private constructor(folder: string) {
-    this.#folder = folder;
+  private constructor(programs: LoadPrograms) {
+    this.#programs = programs;
   }
 
   /** @throws Error when there is no C compiler */
   static async compile(): Promise<UdpPrograms> {
-    const folder = await Deno.makeTempDir();
-    for (const name of ["udp_relay", "udp_load"]) {
-      const source = new URL(`./${name}.c`, import.meta.url).pathname;
-      const { success, stderr } = await new Deno.Command("gcc", {
-        args: ["-O2", "-o", `${folder}/${name}`, source],
-      }).output();
-      if (!success) throw new Error(new TextDecoder().decode(stderr));
-    }
-    return new UdpPrograms(folder);
+    return new UdpPrograms(await LoadPrograms.compile("udp_relay", "udp_load"));
   }
 
   /** The plain relay, listening. */
-  async relay(port: number, originPort: number): Promise<Child> {
-    const ready = Promise.withResolvers<void>();
-    const relay = new Child({
-      command: `${this.#folder}/udp_relay`,
-      args: [String(port), String(originPort)],
-      onOutputLine: () => ready.resolve(),
-    });
-    await within("the plain relay", OPEN_DEADLINE, ready.promise);
-    return relay;
+  relay(port: number, originPort: number): Promise<Child> {
+    return this.#programs.relay("udp_relay", [port, originPort]);
   }
 
-  /** Runs a load through a relay. */
-  async measure(pid: number, options: UdpLoadOptions): Promise<UdpFigures> {
-    const hellos = `${this.#folder}/hellos`;
+  /** A load that takes turns with those of other relays; at rest, and its relay warm. */
+  async contender(
+    pid: number,
+    options: UdpLoadOptions,
+  ): Promise<Contender<UdpFigures> & AsyncDisposable> {
+    const hellos = this.#programs.file(`hellos${++this.#loads}`);
     await Deno.writeFile(hellos, encodeHellos(options));
-    const { relayPort, originPort, sessions, packetsPerSecond, seconds, size, head } = options;
-    const numbers = [relayPort, originPort, sessions, packetsPerSecond, seconds, size];
+    const { relayPort, originPort, sessions, packetsPerSecond, warmUp, size, head } = options;
+    const rates = [warmUp.packetsPerSecond, packetsPerSecond];
+    const numbers = [relayPort, originPort, sessions, ...rates, size].map(String);
     await pin(pid, RELAY_CORE);
-    const [command, ...placing] = placed(LOAD_CORE, await goFirst(pid));
-    const load = new Deno.Command(command!, {
-      args: [
-        ...[...placing, `${this.#folder}/udp_load`],
-        ...[...numbers.map(String), hellos, String(head)],
-      ],
-      stdin: "piped",
-      stdout: "piped",
-    }).spawn();
-    const lines = load.stdout.pipeThrough(new TextDecoderStream()).getReader();
-    const opened = await within("the load", OPEN_DEADLINE, lines.read());
-    if (opened.value !== "open\n") throw new Error(`Cannot start the load: ${opened.value}`);
-    await letRun(WARM_UP_MS);
-    const before = cpuSeconds(pid);
-    const writer = load.stdin.getWriter();
-    await writer.write(new TextEncoder().encode("\n"));
-    await writer.close();
-    const { value = "{}" } = await lines.read();
-    const used = cpuSeconds(pid) - before;
-    await lines.cancel();
-    await load.status;
-    const figures = JSON.parse(value) as Omit<UdpFigures, "cost" | "core">;
-    return { ...figures, cost: used * 1e6 / figures.received, core: used / seconds };
+    const place = placed(LOAD_CORE, await goFirst(pid));
+    const program = this.#programs.file("udp_load");
+    const load = new Load<UdpFigures>([...place, program, ...numbers, hellos, String(head)]);
+    await load.opened();
+    await letRun(warmUp.seconds * 1000);
+    await load.say();
+    return {
+      pid,
+      start: () => load.start(),
+      stop: () => load.stop(),
+      [Symbol.asyncDispose]: () => load[Symbol.asyncDispose](),
+    };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Deno.remove(this.#folder, { recursive: true });
+    await this.#programs[Symbol.asyncDispose]();
   }
 }
 
