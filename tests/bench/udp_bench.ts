@@ -21,7 +21,7 @@ const RATES = Object.keys(BOUNDS).map(Number);
  * JIT compilation is not part of the cost of a packet; after 40,000 packets it still took as long as
  * all else in JavaScript.
  */
-const WARM_UP = { packetsPerSecond: 10_000, seconds: 8 };
+const WARM_UP = { packetsPerSecond: 10_000, seconds: 20 };
 const RTP = 0x80;
 const PERMISSIONS = ["--allow-net", "--allow-ffi", "--allow-read", "--allow-env", "--allow-sys"];
 const SRT_DATA = 0;

@@ -47,6 +47,8 @@ export class EventLoop implements Disposable {
   readonly #wish = new Uint8Array(c.EPOLL_EVENT_SIZE);
   readonly #wishView = new DataView(this.#wish.buffer);
   readonly #errno: Deno.UnsafePointerView;
+  readonly #timespec = new Uint8Array(c.TIMESPEC_SIZE);
+  readonly #timeWords = new Uint32Array(this.#timespec.buffer);
   #generation = 0;
   #failures = 0;
   #isClosing = false;
@@ -54,15 +56,16 @@ export class EventLoop implements Disposable {
   #hasNews = true;
   /** Calls due in the next round. */
   readonly #next: (() => void)[] = [];
-  /** Whom to call at the end of this round. */
+  /** Whom to call at the end of this round; emptying an array would free what the next round needs. */
   readonly #atEnd: RoundEnd[] = [];
+  #atEndCount = 0;
   /** How many events of this round asked for a rest. */
   #restful = 0;
 
   /** @throws ProxyError `internal` without a descriptor for epoll */
   constructor(libc: c.Libc) {
     this.libc = libc;
-    this.clock = new TimerQueue(performance.now());
+    this.clock = new TimerQueue(this.#time());
     // Each thread has its own, at a fixed address.
     this.#errno = new Deno.UnsafePointerView(libc.__errno_location()!);
     this.#epoll = libc.epoll_create1(c.EFD_CLOEXEC);
@@ -100,13 +103,12 @@ export class EventLoop implements Disposable {
     let nextTurn = this.#nextTurn();
     try {
       while (!this.#isClosing) {
-        const { untilNext } = this.clock;
-        const longest = Math.min(untilNext, nextTurn - this.clock.now());
-        this.#round(blocks && !hasMail() ? Math.max(0, Math.ceil(longest)) : 0);
+        if (blocks) this.#runRounds(nextTurn, hasMail);
+        else this.#round(0);
         if (!blocks || this.clock.now() >= nextTurn) {
           nextTurn = this.#nextTurn();
           await macroTurn();
-        } else if (this.#hasNews || hasMail()) {
+        } else {
           this.#hasNews = false;
           await settle();
         }
@@ -128,7 +130,7 @@ export class EventLoop implements Disposable {
 
   /** Calls back once every event of this round has been handled; only from `ready`. */
   atRoundEnd(waiting: RoundEnd): void {
-    this.#atEnd.push(waiting);
+    this.#atEnd[this.#atEndCount++] = waiting;
   }
 
   /**
@@ -148,6 +150,16 @@ export class EventLoop implements Disposable {
     this.libc.close(this.#epoll);
   }
 
+  /** Runs rounds until something has to be awaited. A function of its own, so that it has no state to keep. */
+  #runRounds(nextTurn: number, hasMail: () => boolean): void {
+    do {
+      const longest = Math.min(this.clock.untilNext, nextTurn - this.clock.now());
+      this.#round(hasMail() ? 0 : Math.max(0, Math.ceil(longest)));
+    } while (
+      !this.#hasNews && !hasMail() && this.clock.now() < nextTurn && !this.#isClosing
+    );
+  }
+
   #nextTurn(): number {
     return this.clock.now() + untilNext(this.clock, TURN_INTERVAL);
   }
@@ -161,7 +173,7 @@ export class EventLoop implements Disposable {
       const cause = new Error(`epoll_wait failed: error ${this.errno}`);
       throw new ProxyError("internal", "Cannot wait for sockets", { cause });
     }
-    if (this.clock.advance(performance.now())) this.#hasNews = true;
+    if (this.clock.advance(this.#time())) this.#hasNews = true;
     for (let event = 0; event < count; event++) {
       const at = event * c.EPOLL_EVENT_SIZE;
       const fd = this.#eventView.getInt32(at + c.EPOLL_EVENT_DATA, true);
@@ -175,11 +187,18 @@ export class EventLoop implements Disposable {
   }
 
   #endRound(count: number): void {
-    for (const waiting of this.#atEnd) waiting.roundEnd();
-    this.#atEnd.length = 0;
+    for (let at = 0; at < this.#atEndCount; at++) this.#atEnd[at]!.roundEnd();
+    this.#atEndCount = 0;
     const isRestful = this.#restful > 0 && this.#restful === count;
     this.#restful = 0;
     if (isRestful) this.libc.usleep(REST);
+  }
+
+  /** Milliseconds; a third of what `performance.now` takes. */
+  #time(): number {
+    this.libc.clock_gettime(c.CLOCK_MONOTONIC, this.#timespec);
+    // Seconds since the system has started fit into 32 bits.
+    return this.#timeWords[0]! * 1000 + this.#timeWords[c.TIMESPEC_NSEC / 4]! / 1e6;
   }
 
   #takeWake(wake: number): void {

@@ -1,6 +1,6 @@
-// The C library's socket calls on Linux, their constants and the layout of their structures (socket(7),
-// tcp(7), udp(7), recvmmsg(2), epoll(7); x86_64 and arm64, both little-endian). Every call returns at once
-// except epoll_wait and usleep. Knows no relay.
+// The C library's socket calls on Linux, its monotonic clock, their constants and the layout of their
+// structures (socket(7), tcp(7), udp(7), recvmmsg(2), epoll(7), clock_gettime(2); x86_64 and arm64, both
+// little-endian). Every call returns at once except epoll_wait and usleep. Knows no relay.
 
 const SYMBOLS = {
   socket: { parameters: ["i32", "i32", "i32"], result: "i32" },
@@ -16,12 +16,13 @@ const SYMBOLS = {
   setsockopt: { parameters: ["i32", "i32", "i32", "buffer", "u32"], result: "i32" },
   getsockopt: { parameters: ["i32", "i32", "i32", "buffer", "buffer"], result: "i32" },
   send: { parameters: ["i32", "buffer", "u32", "i32"], result: "i32" },
-  sendto: { parameters: ["i32", "buffer", "usize", "i32", "buffer", "u32"], result: "isize" },
+  sendto: { parameters: ["i32", "buffer", "u32", "i32", "buffer", "u32"], result: "i32" },
   recvmmsg: { parameters: ["i32", "buffer", "u32", "i32", "pointer"], result: "i32" },
   sendmmsg: { parameters: ["i32", "buffer", "u32", "i32"], result: "i32" },
   epoll_create1: { parameters: ["i32"], result: "i32" },
   epoll_ctl: { parameters: ["i32", "i32", "i32", "buffer"], result: "i32" },
   epoll_wait: { parameters: ["i32", "buffer", "i32", "i32"], result: "i32" },
+  clock_gettime: { parameters: ["i32", "buffer"], result: "i32" },
   usleep: { parameters: ["u32"], result: "i32" },
   eventfd: { parameters: ["u32", "i32"], result: "i32" },
   read: { parameters: ["i32", "buffer", "usize"], result: "isize" },
@@ -102,6 +103,11 @@ export const ENOBUFS = 105;
 export const EADDRINUSE = 98;
 export const ECONNREFUSED = 111;
 export const EINPROGRESS = 115;
+
+export const CLOCK_MONOTONIC = 1;
+export const TIMESPEC_SIZE = 16;
+/** Offset of its `tv_nsec`. */
+export const TIMESPEC_NSEC = 8;
 
 /** `struct epoll_event` is packed on x86_64 alone. */
 export const EPOLL_EVENT_SIZE = Deno.build.arch === "x86_64" ? 12 : 16;

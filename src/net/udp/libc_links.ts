@@ -75,6 +75,8 @@ export class LibcLink implements UdpLink, Watched {
   head = -1;
   tail = -1;
   isClosed = false;
+  /** The engine's round in which it could last be read. */
+  lastRound = -2;
   /** Socket address of the client, valid if `hasClient`. */
   readonly client = new Int32Array(c.SOCKADDR_SIZE / 4);
   hasClient = false;

@@ -63,6 +63,21 @@ export class ReceivedBatch {
     return received;
   }
 
+  /**
+   * Receives one datagram into a slot from a connected socket, without its sender's address.
+   *
+   * @returns 1, or -1 when there is none or the call failed
+   */
+  receiveOne(libc: c.Libc, fd: number, slot: number): number {
+    const flags = c.MSG_DONTWAIT | c.MSG_TRUNC;
+    const length = libc.recv(fd, this.buffers[slot]!, MAX_DATAGRAM, flags);
+    if (length < 0) return -1;
+    const at = slot * HEADER_WORDS;
+    this.#words[at + c.MSG_LEN / 4] = Math.min(length, MAX_DATAGRAM);
+    this.#words[at + c.MSG_FLAGS / 4] = length > MAX_DATAGRAM ? c.MSG_TRUNC : 0;
+    return 1;
+  }
+
   length(slot: number): number {
     return this.#words[slot * HEADER_WORDS + c.MSG_LEN / 4]!;
   }
@@ -92,6 +107,10 @@ export class SendList {
   readonly #batch: ReceivedBatch;
   readonly #names = new Uint8Array(BATCH * c.SOCKADDR_SIZE);
   readonly #nameWords = new Int32Array(this.#names.buffer);
+  /** For each entry, the addresses from there on; undefined if they have none. */
+  readonly #namesFrom: readonly Uint8Array<ArrayBuffer>[] | undefined;
+  /** For each entry, its slot. */
+  readonly #slots = new Uint8Array(BATCH);
   readonly #iovecs = new Uint8Array(BATCH * c.IOVEC_SIZE);
   readonly #iovecWords = new Uint32Array(this.#iovecs.buffer);
   readonly #headers: readonly Uint8Array<ArrayBuffer>[];
@@ -104,6 +123,7 @@ export class SendList {
     this.#words = new Uint32Array(headers.buffer);
     this.#headers = tails(headers, c.MMSGHDR_SIZE);
     layOut(headers, { iovecs: this.#iovecs, ...(isNamed ? { names: this.#names } : {}) });
+    this.#namesFrom = isNamed ? tails(this.#names, c.SOCKADDR_SIZE) : undefined;
   }
 
   get length(): number {
@@ -116,6 +136,7 @@ export class SendList {
 
   /** Adds a slot to the list, which must have room; its buffer must not change until sent. */
   add(slot: number, length: number): void {
+    this.#slots[this.#length] = slot;
     const at = this.#length++ * (c.IOVEC_SIZE / 4);
     this.#iovecWords[at] = this.#batch.pointers[2 * slot]!;
     this.#iovecWords[at + 1] = this.#batch.pointers[2 * slot + 1]!;
@@ -125,13 +146,30 @@ export class SendList {
   /** Sets the address of the slot added last. @param name a socket address of `nameLength` bytes */
   addressLast(name: Int32Array, nameLength: number): void {
     const index = this.#length - 1;
-    this.#nameWords.set(name, index * (c.SOCKADDR_SIZE / 4));
+    const at = index * (c.SOCKADDR_SIZE / 4);
+    // A call of `set` takes as long as all else here.
+    for (let word = 0; word < nameLength / 4; word++) this.#nameWords[at + word] = name[word]!;
     this.#words[index * HEADER_WORDS + c.MSG_NAMELEN / 4] = nameLength;
   }
 
   /** Sends from the entry `first` on. @returns how many were sent; -1 when none could be */
   send(libc: c.Libc, fd: number, first: number): number {
-    return libc.sendmmsg(fd, this.#headers[first]!, this.#length - first, c.MSG_DONTWAIT);
+    const count = this.#length - first;
+    if (count === 1) return this.#sendLast(libc, fd);
+    return libc.sendmmsg(fd, this.#headers[first]!, count, c.MSG_DONTWAIT);
+  }
+
+  /** As above for one entry, which needs no header. */
+  #sendLast(libc: c.Libc, fd: number): number {
+    const entry = this.#length - 1;
+    const data = this.#batch.buffers[this.#slots[entry]!]!;
+    const length = this.#iovecWords[entry * (c.IOVEC_SIZE / 4) + 2]!;
+    const name = this.#namesFrom?.[entry];
+    const nameLength = this.#words[entry * HEADER_WORDS + c.MSG_NAMELEN / 4]!;
+    const sent = name === undefined
+      ? libc.send(fd, data, length, c.MSG_DONTWAIT)
+      : libc.sendto(fd, data, length, c.MSG_DONTWAIT, name, nameLength);
+    return sent < 0 ? -1 : 1;
   }
 }
 

@@ -133,6 +133,30 @@ for (const kind of KINDS) {
     await until("the loss be counted", () => world.engine.drops.truncated === 1);
   });
 
+  Deno.test(`${kind}: what an origin sends after a silence arrives whole and in order, also in a burst`, async () => {
+    using origin = new Peer();
+    using client = new Peer();
+    await using world = new World(kind, origin);
+    await client.send(packet(1), world.port);
+    const { port } = await origin.next();
+    let lost = 0;
+    for (const first of [1, 0, 2048, 2049]) {
+      const sizes = [first, 0, 2048, 2049, ...new Array<number>(40).fill(7)];
+      for (const [index, size] of sizes.entries()) {
+        await origin.send(new Uint8Array(size).fill(index), port);
+      }
+      for (const [index, size] of sizes.entries()) {
+        if (size > 2048) lost++;
+        else assert.deepEqual((await client.next()).bytes, new Array(size).fill(index));
+      }
+      await until("the losses be counted", () => world.engine.drops.truncated === lost);
+      await origin.send(new Uint8Array(first).fill(9), port);
+      if (first > 2048) lost++;
+      else assert.deepEqual((await client.next()).bytes, new Array(first).fill(9));
+      await until("the loss be counted", () => world.engine.drops.truncated === lost);
+    }
+  });
+
   Deno.test(`${kind}: a relay answers by itself, and closes a link inside a batch`, async () => {
     using origin = new Peer();
     using client = new Peer();
