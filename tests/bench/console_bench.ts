@@ -7,6 +7,7 @@ import { ConsoleSite } from "../support/console_site.ts";
 import { scrollThrough } from "../support/scrolling.ts";
 import { median, say } from "./comparing.ts";
 
+const FRAMES = 300;
 const LATE = 25;
 const LISTS = [
   ["origins", "500 origins"],
@@ -21,7 +22,7 @@ await using browser = await Browser.open();
 for (const [name, total] of LISTS) {
   const { page } = await browser.openPage(site.url(`#/${name}`));
   await page.getByText(total, { exact: true }).waitFor();
-  const { gaps, work, empty } = await scrollThrough(page);
+  const { gaps, work, empty } = await scrollThrough(page, FRAMES);
   const late = gaps.filter((gap) => gap > LATE).length;
   const [gap, share] = [median(gaps).toFixed(1), median(work).toFixed(1)];
   say(`${name.padEnd(8)} a frame every ${gap} ms (bound 16.7), ${share} ms of work (bound 8)`);

@@ -3,8 +3,6 @@
 
 import type { Page } from "./page.ts";
 
-export const FRAMES = 300;
-
 /** What was seen in frames that each show different rows. */
 export interface Scrolled {
   /** Frames in which no row was there. */
@@ -15,9 +13,10 @@ export interface Scrolled {
   readonly work: readonly number[];
 }
 
-const SCROLL = `new Promise((resolve) => {
+function scriptFor(frames: number): string {
+  return `new Promise((resolve) => {
   const table = document.querySelector(".table");
-  const step = (table.scrollHeight - table.clientHeight) / ${FRAMES};
+  const step = (table.scrollHeight - table.clientHeight) / ${frames};
   const [gaps, work] = [[], []];
   let [before, begunAt, empty] = [undefined, undefined, 0];
   addEventListener("scroll", () => begunAt = performance.now(), { capture: true });
@@ -26,7 +25,7 @@ const SCROLL = `new Promise((resolve) => {
     if (begunAt !== undefined) work.push(performance.now() - begunAt);
     before = now;
     const sorted = (values) => values.sort((a, b) => a - b);
-    if (gaps.length >= ${FRAMES}) {
+    if (gaps.length >= ${frames}) {
       return resolve({ gaps: sorted(gaps), work: sorted(work), empty });
     }
     const { top, height } = table.getBoundingClientRect();
@@ -37,10 +36,11 @@ const SCROLL = `new Promise((resolve) => {
   };
   requestAnimationFrame(frame);
 })`;
+}
 
-/** Scrolls the list that a page shows from its first row to its last. */
-export async function scrollThrough(page: Page): Promise<Scrolled> {
-  return await page.evaluate<Scrolled>(SCROLL);
+/** Scrolls the list that a page shows from its first row to its last, in so many frames. */
+export async function scrollThrough(page: Page, frames: number): Promise<Scrolled> {
+  return await page.evaluate<Scrolled>(scriptFor(frames));
 }
 
 /** Counts the calls of the functions of a page, from before it is loaded until it has done something. */
