@@ -180,8 +180,8 @@ export class LibcEngine implements UdpEngine, Watched, RoundEnd {
   }
 
   /**
-   * Receives one datagram from a link that has been silent, since more of them at a time are rare and
-   * looking for another costs half of what receiving one does.
+   * Receives one datagram from a link that was not read in the round before, since more of them at a
+   * time are rare and looking for another costs half of what receiving one does.
    */
   #receive(link: LibcLink, first: number): number {
     const wasSilent = link.lastRound !== this.#rounds - 1;
