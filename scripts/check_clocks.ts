@@ -3,7 +3,7 @@
 // on text only.
 
 const TIME =
-  /\b(Date\.now|new Date\(\)|performance\.now|setTimeout|setInterval|AbortSignal\.timeout|hrtime|Temporal\.Now)|"node:timers/;
+  /\b(Date\.now|new Date\(\)|performance\.now|setTimeout|setInterval|AbortSignal\.timeout|hrtime|Temporal\.Now|clock_gettime)|"node:timers/;
 const SYSTEM_CLOCK = /\bsystemClock\b/;
 const COMMENT = /\/\*[\s\S]*?\*\/|\/\/.*$/gm;
 
@@ -19,6 +19,9 @@ const ASK_THE_RUNTIME: Exceptions = {
   "src/lane/served_forwarders.ts":
     "cookies are valid at every proxy, and proxies share only wall time",
   "src/net/udp/macro_turn.ts": "it waits for the event loop, not for time to pass",
+  "src/net/udp/libc.ts": "it declares the call",
+  "src/net/libc/thread_life.ts": "it measures CPU time",
+  "src/process/sd_notify.ts": "the service manager compares it with its own clock",
   "src/net/libc/event_loop.ts": "it makes the clock of its thread",
   "src/console/operator/": "it runs in a browser",
   "src/console/pages/": "they run in a browser",

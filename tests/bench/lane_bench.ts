@@ -112,7 +112,7 @@ async function costs(programs: TcpPrograms): Promise<void> {
     const contenders: Contender<TcpFigures>[] = [];
     for (const relay of relays) {
       const options = optionsFor(relay, kind);
-      contenders.push(stack.use(await programs.contender(relay.pid, options, LOAD_CORE)));
+      contenders.push(await programs.contender(stack, relay.pid, options, LOAD_CORE));
     }
     const turns = await takeTurns(contenders, SECONDS);
     say(name);

@@ -13,7 +13,6 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,8 +23,9 @@
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+#include "load.h"
 
-enum { BATCH = 256, MOST = 65536, BUFFER = 8192, MARKS = 64, SLOTS = 100000, OPENING = 64 };
+enum { BATCH = 256, MOST = 65536, BUFFER = 8192, MARKS = 64, OPENING = 64 };
 enum { GREETING = 1537, ANSWER = 3073, BLOCK = 1536, NEAR = 512, SCRATCH = 1 << 18 };
 enum { LONGEST_WAY = 1000000 };
 
@@ -52,17 +52,11 @@ static int failed, media_file, is_measuring, is_resting;
 static size_t media_length, *writes, write_count;
 static char *media, scratch[SCRATCH];
 static uint64_t interval, received, late, skipped;
-static uint32_t latency[SLOTS];
 
 static uint64_t now_us(void) {
   struct timespec time;
   clock_gettime(CLOCK_MONOTONIC, &time);
   return time.tv_sec * 1000000ull + time.tv_nsec / 1000;
-}
-
-static void note(uint64_t us) {
-  uint64_t slot = us / 10;
-  latency[slot < SLOTS ? slot : SLOTS - 1]++;
 }
 
 static void watch(int fd, unsigned events) {
@@ -478,15 +472,8 @@ static void round_of(int listening, int timeout) {
 }
 
 static int timeout_ms(void) {
+  if (is_resting) return 20;
   return interval == 0 || is_idle ? 50 : 1;
-}
-
-static int has_input(void) {
-  struct pollfd input = {.fd = 0, .events = POLLIN};
-  char line;
-  if (poll(&input, 1, 0) != 1) return 0;
-  if (read(0, &line, 1) <= 0) exit(0);
-  return 1;
 }
 
 static void resume(void) {
@@ -510,19 +497,10 @@ static void rest(int listening) {
 }
 
 static void report(uint64_t seconds_us) {
-  uint64_t all = 0, seen = 0, p50 = 0, p99 = 0, longest = 0;
-  for (int slot = 0; slot < SLOTS; slot++) all += latency[slot];
-  for (int slot = 0; slot < SLOTS; slot++) {
-    if (latency[slot] == 0) continue;
-    if (seen < all / 2) p50 = slot;
-    if (seen < all * 0.99) p99 = slot;
-    seen += latency[slot];
-    longest = slot;
-  }
+  struct latencies times = latencies();
   printf("{\"open\":%d,\"failed\":%d,\"received\":%lu,\"seconds\":%.3f,\"skipped\":%lu,"
          "\"p50\":%.2f,\"p99\":%.2f,\"max\":%.2f}\n",
-         opened, failed, received, seconds_us / 1e6, skipped, p50 / 100.0, p99 / 100.0,
-         longest / 100.0);
+         opened, failed, received, seconds_us / 1e6, skipped, times.p50, times.p99, times.max);
   fflush(stdout);
 }
 

@@ -117,23 +117,23 @@ export class TcpPrograms implements AsyncDisposable {
     };
   }
 
-  /** A load that takes turns with those of other relays; at rest, and its relay warm. */
+  /**
+   * A load that takes turns with those of other relays; at rest, and its relay warm.
+   *
+   * @param stack owns it
+   */
   async contender(
+    stack: AsyncDisposableStack,
     pid: number,
     options: TcpLoadOptions,
     core: string,
-  ): Promise<Contender<TcpFigures> & AsyncDisposable> {
-    const load = this.#load(options, placed(core, await goFirst(pid)));
+  ): Promise<Contender<TcpFigures>> {
+    const load = stack.use(this.#load(options, placed(core, await goFirst(pid))));
     await load.opened();
     await letRun(WARM_UP_MS);
     await load.start();
     await load.stop();
-    return {
-      pid,
-      start: () => load.start(),
-      stop: () => load.stop(),
-      [Symbol.asyncDispose]: () => load[Symbol.asyncDispose](),
-    };
+    return { pid, load };
   }
 
   #load(options: TcpLoadOptions, place: readonly string[]): TcpLoad {

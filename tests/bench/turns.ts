@@ -1,7 +1,7 @@
 // Relays that carry load in turns of part of a second: what else happens on a machine, which makes one
 // second twice as expensive as another, then meets all of them. Linux only.
 
-import { median } from "./comparing.ts";
+import { letRun, median } from "./comparing.ts";
 import { cpuSeconds } from "./process_figures.ts";
 
 /** What a load has measured in one turn. */
@@ -13,14 +13,19 @@ export interface TurnFigures {
   readonly p99: number;
 }
 
-/** A relay with a load that is at rest outside its turns. */
-export interface Contender<Figures extends TurnFigures> {
-  /** The process of the relay. */
-  readonly pid: number;
+/** A load that is at rest outside its turns. */
+export interface RestingLoad<Figures extends TurnFigures> {
   /** Begins a turn. */
   start(): Promise<void>;
   /** Ends a turn once everything has come out. */
   stop(): Promise<Figures>;
+}
+
+/** A relay with its load. */
+export interface Contender<Figures extends TurnFigures> {
+  /** The process of the relay. */
+  readonly pid: number;
+  readonly load: RestingLoad<Figures>;
 }
 
 /** A turn with its cost: CPU seconds of the relay for each byte or packet received. */
@@ -28,6 +33,8 @@ export type Turn<Figures extends TurnFigures> = Figures & { readonly cost: numbe
 
 /** Milliseconds of a turn. */
 const TURN_MS = 500;
+/** Milliseconds of load before it: a relay that has rested may not know yet that it is busy. */
+const LEAD_MS = 200;
 
 /** @returns the turns of each contender, in their order */
 export async function takeTurns<Figures extends TurnFigures>(
@@ -36,23 +43,31 @@ export async function takeTurns<Figures extends TurnFigures>(
 ): Promise<readonly (readonly Turn<Figures>[])[]> {
   const turns = contenders.map((): Turn<Figures>[] => []);
   for (let left = seconds * 1_000; left > 0; left -= TURN_MS) {
-    for (const [at, contender] of contenders.entries()) {
-      const before = cpuSeconds(contender.pid);
-      await contender.start();
-      await new Promise((resolve) => setTimeout(resolve, TURN_MS));
-      const figures = await contender.stop();
-      const used = cpuSeconds(contender.pid) - before;
+    for (const [at, { pid, load }] of contenders.entries()) {
+      await carry(load, LEAD_MS);
+      const before = cpuSeconds(pid);
+      const figures = await carry(load, TURN_MS);
+      const used = cpuSeconds(pid) - before;
       turns[at]!.push({ ...figures, cost: used / figures.received });
     }
   }
   return turns;
 }
 
+async function carry<Figures extends TurnFigures>(
+  load: RestingLoad<Figures>,
+  milliseconds: number,
+): Promise<Figures> {
+  await load.start();
+  await letRun(milliseconds);
+  return await load.stop();
+}
+
 /** What one contender costs relative to another. */
 export interface Ratio {
   /** Each turn relative to the other's next to it, the median: what a turn costs. */
   readonly typical: number;
-  /** All turns together, also those in which a compiler or a garbage collector ran. */
+  /** All turns together, also those in which a compiler or a garbage collector ran; not what ran in rests. */
   readonly total: number;
 }
 

@@ -66,7 +66,7 @@ async function openContender(
   const sent = { size, head: name === "libc_srt" ? RTP : head, hellos: hellosFor(name) };
   const load = { ...sent, originPort, sessions, packetsPerSecond, warmUp: WARM_UP };
   const through = async (pid: number, relayPort: number) =>
-    stack.use(await programs.contender(pid, { ...load, relayPort }));
+    await programs.contender(stack, pid, { ...load, relayPort });
   if (name.startsWith("libc")) {
     const relayPort = freePort();
     const { pid } = stack.use(await programs.relay(relayPort, originPort));

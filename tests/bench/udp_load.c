@@ -12,7 +12,6 @@
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,8 +20,9 @@
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+#include "load.h"
 
-enum { MAX_SESSIONS = 1000, SIZE = 2048, BATCH = 64, SLOTS = 200000 };
+enum { MAX_SESSIONS = 1000, SIZE = 2048, BATCH = 64 };
 
 /* From byte 16 of a datagram on, which leaves room for any protocol's header. */
 struct mark {
@@ -34,7 +34,6 @@ struct mark {
 static int clients[MAX_SESSIONS], origin_fd, poller;
 static struct sockaddr_in back[MAX_SESSIONS];
 static int is_open[MAX_SESSIONS];
-static uint32_t latency[SLOTS]; /* by tens of microseconds */
 static struct sockaddr_in relay;
 static int sessions, size;
 static uint64_t sent, received;
@@ -112,8 +111,7 @@ static void take(char *datagram, int length, int at_origin, int client, struct s
   if (!at_origin) is_open[client] = 1;
   if (!mark.is_measured) return;
   received++;
-  uint64_t slot = (now() - mark.sent_at) / 10000;
-  latency[slot < SLOTS ? slot : SLOTS - 1]++;
+  note((now() - mark.sent_at) / 1000);
 }
 
 /* Receives whatever has arrived, waiting up to `timeout` milliseconds. */
@@ -148,14 +146,6 @@ static void put(char *datagram, int session, int is_measured, int to_origin) {
   memcpy(datagram + 16, &mark, sizeof mark);
 }
 
-static int has_input(void) {
-  struct pollfd input = {.fd = 0, .events = POLLIN};
-  char line;
-  if (poll(&input, 1, 0) != 1) return 0;
-  if (read(0, &line, 1) <= 0) exit(0);
-  return 1;
-}
-
 /* Sends in both directions until it reads a line, and receives. */
 static void run(int is_measured, uint64_t rate) {
   static char datagram[SIZE];
@@ -175,16 +165,9 @@ static void run(int is_measured, uint64_t rate) {
 }
 
 static void report(void) {
-  uint64_t seen = 0, p50 = 0, p99 = 0, longest = 0;
-  for (int slot = 0; slot < SLOTS; slot++) {
-    if (latency[slot] == 0) continue;
-    if (seen < received / 2) p50 = slot;
-    if (seen < received * 0.99) p99 = slot;
-    seen += latency[slot];
-    longest = slot;
-  }
+  struct latencies times = latencies();
   printf("{\"sent\":%lu,\"received\":%lu,\"p50\":%g,\"p99\":%g,\"max\":%g}\n", sent, received,
-         p50 / 100.0, p99 / 100.0, longest / 100.0);
+         times.p50, times.p99, times.max);
   fflush(stdout);
 }
 

@@ -54,11 +54,16 @@ export class UdpPrograms implements AsyncDisposable {
     return this.#programs.relay("udp_relay", [port, originPort]);
   }
 
-  /** A load that takes turns with those of other relays; at rest, and its relay warm. */
+  /**
+   * A load that takes turns with those of other relays; at rest, and its relay warm.
+   *
+   * @param stack owns it
+   */
   async contender(
+    stack: AsyncDisposableStack,
     pid: number,
     options: UdpLoadOptions,
-  ): Promise<Contender<UdpFigures> & AsyncDisposable> {
+  ): Promise<Contender<UdpFigures>> {
     const hellos = this.#programs.file(`hellos${++this.#loads}`);
     await Deno.writeFile(hellos, encodeHellos(options));
     const { relayPort, originPort, sessions, packetsPerSecond, warmUp, size, head } = options;
@@ -67,16 +72,12 @@ export class UdpPrograms implements AsyncDisposable {
     await pin(pid, RELAY_CORE);
     const place = placed(LOAD_CORE, await goFirst(pid));
     const program = this.#programs.file("udp_load");
-    const load = new Load<UdpFigures>([...place, program, ...numbers, hellos, String(head)]);
+    const command = [...place, program, ...numbers, hellos, String(head)];
+    const load = stack.use(new Load<UdpFigures>(command));
     await load.opened();
     await letRun(warmUp.seconds * 1000);
     await load.say();
-    return {
-      pid,
-      start: () => load.start(),
-      stop: () => load.stop(),
-      [Symbol.asyncDispose]: () => load[Symbol.asyncDispose](),
-    };
+    return { pid, load };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -291,7 +291,7 @@ Deno.test("changes are shown at once, through the proxy's events", async () => {
   assert.equal(await lists(), before + 1);
 });
 
-Deno.test("500 origins, 10,000 streams and 20,000 sessions cost a frame as much as a few of them", async () => {
+Deno.test("500 origins, 10,000 streams and 20,000 sessions cost a frame alike", async () => {
   const crowd = { origins: 500, streams: 10_000, viewers: 10_000 };
   await using site = await ConsoleSite.open({ crowd });
   await using browser = await Browser.open();
@@ -300,6 +300,7 @@ Deno.test("500 origins, 10,000 streams and 20,000 sessions cost a frame as much 
     ["streams", "10,000 streams", "show-09999"],
     ["sessions", "20,000 sessions", "show-09999"],
   ] as const;
+  const costs: number[] = [];
   for (const [name, total, search] of lists) {
     const { page, errors } = await browser.openPage("about:blank");
     const load = async () => {
@@ -317,14 +318,16 @@ Deno.test("500 origins, 10,000 streams and 20,000 sessions cost a frame as much 
     assert.ok(rows < 80, `${rows} rows exist`);
     const calls = (all - loading) / SCROLL_FRAMES;
     if (PICTURES) say(`${name}: ${loading} calls to load, ${calls} for a frame`);
-    // What all rows of a long list cost would be more. `bench:console` measures the frames' time.
-    assert.ok(calls < 12_000, `${calls} functions are called for a frame`);
+    costs.push(calls);
     await picture(page, `many-${name}`);
     await page.getByLabel(`Search ${name}`).fill(search);
     await page.getByText(new RegExp(`^[12] of ${total}$`)).waitFor();
     assert.deepEqual(errors, []);
     await page.close();
   }
+  // A frame replaces all rows in view, however many there are. `bench:console` measures its time.
+  assert.ok(Math.max(...costs) < 12_000, `${costs} functions are called for a frame`);
+  assert.ok(Math.max(...costs) < 1.3 * Math.min(...costs), `${costs} functions for a frame`);
 });
 
 Deno.test("a list can be used with only the keyboard", async () => {

@@ -49,6 +49,7 @@ export class EventLoop implements Disposable {
   readonly #errno: Deno.UnsafePointerView;
   readonly #timespec = new Uint8Array(c.TIMESPEC_SIZE);
   readonly #timeWords = new Uint32Array(this.#timespec.buffer);
+  readonly #startedAt: number = 0;
   #generation = 0;
   #failures = 0;
   #isClosing = false;
@@ -65,6 +66,8 @@ export class EventLoop implements Disposable {
   /** @throws ProxyError `internal` without a descriptor for epoll */
   constructor(libc: c.Libc) {
     this.libc = libc;
+    // Lanes begin at different times, so that their timers do not go off together.
+    this.#startedAt = this.#time();
     this.clock = new TimerQueue(this.#time());
     // Each thread has its own, at a fixed address.
     this.#errno = new Deno.UnsafePointerView(libc.__errno_location()!);
@@ -150,7 +153,7 @@ export class EventLoop implements Disposable {
     this.libc.close(this.#epoll);
   }
 
-  /** Runs rounds until something has to be awaited. A function of its own, so that it has no state to keep. */
+  /** Runs rounds until something has to be awaited. Not async, since a loop in an async function is slower. */
   #runRounds(nextTurn: number, hasMail: () => boolean): void {
     do {
       const longest = Math.min(this.clock.untilNext, nextTurn - this.clock.now());
@@ -194,11 +197,12 @@ export class EventLoop implements Disposable {
     if (isRestful) this.libc.usleep(REST);
   }
 
-  /** Milliseconds; a third of what `performance.now` takes. */
+  /** Milliseconds since the loop was created; takes a third of the time of `performance.now`. */
   #time(): number {
     this.libc.clock_gettime(c.CLOCK_MONOTONIC, this.#timespec);
-    // Seconds since the system has started fit into 32 bits.
-    return this.#timeWords[0]! * 1000 + this.#timeWords[c.TIMESPEC_NSEC / 4]! / 1e6;
+    // Seconds since the system started fit into 32 bits.
+    const time = this.#timeWords[0]! * 1000 + this.#timeWords[c.TIMESPEC_NSEC / 4]! / 1e6;
+    return time - this.#startedAt;
   }
 
   #takeWake(wake: number): void {

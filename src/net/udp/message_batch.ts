@@ -159,7 +159,7 @@ export class SendList {
     return libc.sendmmsg(fd, this.#headers[first]!, count, c.MSG_DONTWAIT);
   }
 
-  /** As above for one entry, which needs no header. */
+  /** As above for the last entry, which needs no list. */
   #sendLast(libc: c.Libc, fd: number): number {
     const entry = this.#length - 1;
     const data = this.#batch.buffers[this.#slots[entry]!]!;
